@@ -1,0 +1,20 @@
+"""Layers: entries in, a compressed and digested tar in the store out."""
+
+from rockery.layer.entry import Entry, Inline, Stored, directory, file, symlink
+from rockery.layer.ground import Ground
+from rockery.layer.layer import Layer, Layout, build, key, load
+
+__all__ = [
+    "Entry",
+    "Ground",
+    "Inline",
+    "Layer",
+    "Layout",
+    "Stored",
+    "build",
+    "directory",
+    "file",
+    "key",
+    "load",
+    "symlink",
+]

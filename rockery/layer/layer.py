@@ -1,0 +1,179 @@
+"""A layer in the store: a compressed blob, its two digests, and the list of its entries."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rockery.layer import tar
+from rockery.layer.compression import compressor, media_type
+from rockery.layer.entry import Entry, chunks
+from rockery.layer.ground import PLAIN, Ground, settled
+from rockery.store import Store
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One OCI layer.
+
+    ``digest`` and ``diff_id`` are "sha256:…" of the compressed and the plain tar; ``size`` is
+    the compressed size and ``content_size`` the sum of the files' sizes, both in bytes.
+    """
+
+    key: str
+    kind: str
+    title: str
+    folder: Path
+    digest: str
+    diff_id: str
+    size: int
+    content_size: int
+    media_type: str
+
+    @property
+    def blob(self) -> Path:
+        """The compressed tar."""
+        return self.folder / "blob"
+
+    def entries(self) -> Iterator[dict[str, Any]]:
+        """Give each entry: ``path``, ``kind``, ``mode``, ``uid``, ``gid``, ``size`` or ``target``.
+
+        A file has ``sha256`` too. Sorted by path.
+        """
+        with (self.folder / "entries.jsonl").open(encoding="utf-8") as lines:
+            for line in lines:
+                yield json.loads(line)
+
+    def layout(self) -> Layout:
+        """Return what matters to the layers above."""
+        raw = json.loads((self.folder / "layout.json").read_text())
+        return Layout(
+            directories={path: (m, u, g) for path, (m, u, g) in raw["directories"].items()},
+            implied=frozenset(raw["implied"]),
+            links=raw["links"],
+        )
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A layer's directories and links, as the layers above must know them.
+
+    ``directories`` are those that aren't root 0755, ``implied`` those that stand in the layer
+    only as parents, ``links`` all its symbolic links.
+    """
+
+    directories: dict[str, tuple[int, int, int]]
+    implied: frozenset[str]
+    links: dict[str, str]
+
+
+def key(kind: str, recipe: int, inputs: object) -> str:
+    """Return the SHA-256 over the canonical JSON of what decides a layer's bytes."""
+    text = json.dumps(
+        {"kind": kind, "recipe": recipe, "inputs": inputs},
+        sort_keys=True,
+        separators=(",", ":"),
+        ensure_ascii=True,
+    )
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def load(store: Store, layer_key: str) -> Layer | None:
+    """Return a stored layer, or None."""
+    folder = store.get("layers", layer_key)
+    if folder is None:
+        return None
+    meta = json.loads((folder / "layer.json").read_text())
+    return Layer(key=layer_key, folder=folder, **meta)
+
+
+def build(
+    store: Store,
+    layer_key: str,
+    *,
+    kind: str,
+    title: str,
+    entries: Iterable[Entry],
+    ground: Ground,
+    scheme: str,
+    mtime: int,
+    progress: Callable[[int], object] = lambda _: None,
+) -> Layer:
+    """Write a layer into the store and return it.
+
+    ``progress`` is told of the plain bytes written so far. The entries' contents are read
+    once, piece by piece; memory holds the list of entries and nothing of their contents.
+    """
+    members, implied = settled(entries, ground)
+    compress = compressor(scheme)
+    packed, plain = hashlib.sha256(), hashlib.sha256()
+    size = written = 0
+    with store.put("layers", layer_key) as folder:
+        with (folder / "blob").open("wb") as blob:
+
+            def emit(data: bytes) -> None:
+                nonlocal size
+                packed.update(data)
+                size += len(data)
+                blob.write(data)
+
+            def sink(data: bytes) -> None:
+                nonlocal written
+                plain.update(data)
+                written += len(data)
+                if out := compress.compress(data):
+                    emit(out)
+                progress(written)
+
+            tar.write(members, sink, mtime)
+            emit(compress.flush())
+        _write_entries(folder, members)
+        _write_layout(folder, members, implied)
+        meta = {
+            "kind": kind,
+            "title": title,
+            "digest": f"sha256:{packed.hexdigest()}",
+            "diff_id": f"sha256:{plain.hexdigest()}",
+            "size": size,
+            "content_size": sum(member.size for member in members),
+            "media_type": media_type(scheme),
+        }
+        (folder / "layer.json").write_text(json.dumps(meta))
+    stored = load(store, layer_key)
+    assert stored is not None
+    return stored
+
+
+def _write_entries(folder: Path, members: list[Entry]) -> None:
+    with (folder / "entries.jsonl").open("w", encoding="utf-8") as lines:
+        for member in members:
+            record: dict[str, Any] = {
+                "path": member.path,
+                "kind": member.kind,
+                "mode": member.mode,
+                "uid": member.uid,
+                "gid": member.gid,
+            }
+            if member.target:
+                record["target"] = member.target
+            if member.content is not None:
+                digest = hashlib.sha256()
+                for piece in chunks(member.content):
+                    digest.update(piece)
+                record |= {"size": member.size, "sha256": digest.hexdigest()}
+            lines.write(json.dumps(record, ensure_ascii=True) + "\n")
+
+
+def _write_layout(folder: Path, members: list[Entry], implied: frozenset[str]) -> None:
+    special = {
+        m.path: (m.mode, m.uid, m.gid)
+        for m in members
+        if m.kind == "directory" and (m.mode, m.uid, m.gid) != PLAIN and m.path not in implied
+    }
+    links = {m.path: m.target for m in members if m.kind == "symlink"}
+    layout = {"directories": special, "implied": sorted(implied), "links": links}
+    (folder / "layout.json").write_text(json.dumps(layout))

@@ -1,0 +1,43 @@
+"""The one place that writes tar members, always the same bytes for the same entries."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Callable, Iterable
+
+from rockery.layer.entry import Entry, chunks
+
+_TYPES = {
+    "file": tarfile.REGTYPE,
+    "directory": tarfile.DIRTYPE,
+    "symlink": tarfile.SYMTYPE,
+    "hardlink": tarfile.LNKTYPE,
+}
+_BLOCK = tarfile.BLOCKSIZE
+
+
+def write(entries: Iterable[Entry], sink: Callable[[bytes], object], mtime: int) -> None:
+    """Write ``entries`` as a tar stream: numeric owners, no names, one time for all.
+
+    The order is the caller's. ``mtime`` is in seconds since the epoch. PAX headers appear
+    only for paths that do not fit the plain ones, as Python's tarfile decides.
+    """
+    for entry in entries:
+        sink(_header(entry, mtime))
+        if entry.content is not None:
+            for piece in chunks(entry.content):
+                sink(piece)
+            sink(b"\0" * (-entry.size % _BLOCK))
+    sink(b"\0" * (2 * _BLOCK))
+
+
+def _header(entry: Entry, mtime: int) -> bytes:
+    info = tarfile.TarInfo(entry.path)
+    info.type = _TYPES[entry.kind]
+    info.mode = entry.mode
+    info.uid, info.gid = entry.uid, entry.gid
+    info.uname = info.gname = ""
+    info.mtime = mtime
+    info.size = entry.size
+    info.linkname = entry.target if entry.kind in ("symlink", "hardlink") else ""
+    return info.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape")
