@@ -1,0 +1,1 @@
+"""A FastAPI app laid out as a package."""
