@@ -11,7 +11,7 @@ from typing import Any
 
 from rockery.layer import tar
 from rockery.layer.compression import compressor, media_type
-from rockery.layer.entry import Entry, chunks
+from rockery.layer.entry import Entry
 from rockery.layer.ground import PLAIN, Ground, settled
 from rockery.store import Store
 
@@ -129,9 +129,9 @@ def build(
                     emit(out)
                 progress(written)
 
-            tar.write(members, sink, mtime)
+            digests = tar.write(members, sink, mtime)
             emit(compress.flush())
-        _write_entries(folder, members)
+        _write_entries(folder, members, digests)
         _write_layout(folder, members, implied)
         meta = {
             "kind": kind,
@@ -148,7 +148,7 @@ def build(
     return stored
 
 
-def _write_entries(folder: Path, members: list[Entry]) -> None:
+def _write_entries(folder: Path, members: list[Entry], digests: dict[str, str]) -> None:
     with (folder / "entries.jsonl").open("w", encoding="utf-8") as lines:
         for member in members:
             record: dict[str, Any] = {
@@ -161,10 +161,7 @@ def _write_entries(folder: Path, members: list[Entry]) -> None:
             if member.target:
                 record["target"] = member.target
             if member.content is not None:
-                digest = hashlib.sha256()
-                for piece in chunks(member.content):
-                    digest.update(piece)
-                record |= {"size": member.size, "sha256": digest.hexdigest()}
+                record |= {"size": member.size, "sha256": digests[member.path]}
             lines.write(json.dumps(record, ensure_ascii=True) + "\n")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tarfile
 from collections.abc import Callable, Iterable
 
@@ -16,19 +17,29 @@ _TYPES = {
 _BLOCK = tarfile.BLOCKSIZE
 
 
-def write(entries: Iterable[Entry], sink: Callable[[bytes], object], mtime: int) -> None:
+def write(
+    entries: Iterable[Entry], sink: Callable[[bytes], object], mtime: int
+) -> dict[str, str]:
     """Write ``entries`` as a tar stream: numeric owners, no names, one time for all.
 
     The order is the caller's. ``mtime`` is in seconds since the epoch. PAX headers appear
     only for paths that do not fit the plain ones, as Python's tarfile decides.
+
+    Returns:
+        The SHA-256 of each file's bytes as they were written, by path.
     """
+    digests: dict[str, str] = {}
     for entry in entries:
         sink(_header(entry, mtime))
         if entry.content is not None:
+            digest = hashlib.sha256()
             for piece in chunks(entry.content):
+                digest.update(piece)
                 sink(piece)
             sink(b"\0" * (-entry.size % _BLOCK))
+            digests[entry.path] = digest.hexdigest()
     sink(b"\0" * (2 * _BLOCK))
+    return digests
 
 
 def _header(entry: Entry, mtime: int) -> bytes:

@@ -1,0 +1,114 @@
+"""The definition of a base, read from ``bases/<name>.yaml`` over ``bases/rules.yaml``."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from rockery.data import data_folder
+from rockery.errors import Problem, UsageError
+
+
+def _octal(value: object) -> object:
+    """Read a mode as Python writes it: YAML 1.1 has another spelling for octal numbers."""
+    return int(value, 8) if isinstance(value, str) else value
+
+
+Mode = Annotated[int, BeforeValidator(_octal)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, alias_generator=lambda name: name.replace("_", "-")
+    )
+
+
+class Archive(_Strict):
+    """An apt archive that a base is made from; the mirror comes from the host or an option."""
+
+    name: str
+    suites: tuple[str, ...]
+    components: tuple[str, ...]
+
+
+class Trim(_Strict):
+    """Which paths of a package ship: ``only`` these, or all but ``drop``; globs."""
+
+    only: tuple[str, ...] | None = None
+    drop: tuple[str, ...] = ()
+
+
+class User(_Strict):
+    """A user of a bare rock, with a group of the same numeric id."""
+
+    uid: int
+    gid: int
+    home: str
+    shell: str
+    group: str | None = None
+
+
+class Rules(_Strict):
+    """How packages become a runtime; every key is described in ``bases/rules.yaml``."""
+
+    runtime: tuple[str, ...]
+    bare: tuple[str, ...]
+    full: tuple[str, ...]
+    merged_usr: tuple[str, ...]
+    merged_usr_for: dict[str, tuple[str, ...]]
+    directories: dict[str, Mode]
+    script_dependencies: dict[str, tuple[str, ...]]
+    drop: tuple[str, ...]
+    keep: tuple[str, ...]
+    trim: dict[str, Trim]
+    slices: dict[str, tuple[str, ...]]
+    users: dict[str, User]
+
+
+class Base(_Strict):
+    """A distribution release that rocks are made from."""
+
+    name: str
+    distribution: str
+    release: str
+    python: str
+    archives: tuple[Archive, ...]
+    keyring: Path
+    rules: Rules = Field(repr=False)
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Return all that decides what is made from this base, as JSON data."""
+        return self.model_dump(mode="json", exclude={"keyring"}, by_alias=True)
+
+
+def bases() -> tuple[str, ...]:
+    """Return the names of all bases, sorted."""
+    return tuple(sorted(path.stem for path in data_folder("bases").glob("*@*.yaml")))
+
+
+@functools.cache
+def load(name: str) -> Base:
+    """Return the base called ``name``, such as "debian@12".
+
+    Raises:
+        UsageError: no such base.
+    """
+    folder = data_folder("bases")
+    if name not in bases():
+        raise UsageError(
+            Problem(
+                f'cannot use base "{name}": there is no such base',
+                code="unknown-base",
+                remedy=f"use one of {', '.join(bases())}",
+            )
+        )
+    own = yaml.safe_load((folder / f"{name}.yaml").read_text(encoding="utf-8"))
+    shared = yaml.safe_load((folder / "rules.yaml").read_text(encoding="utf-8"))
+    rules = {key: own.pop(key, value) for key, value in shared.items()}
+    own["keyring"] = folder / "keys" / own["keyring"]
+    return Base.model_validate({"name": name, **own, "rules": rules})

@@ -1,0 +1,1 @@
+"""Resolutions: which packages, of the distribution and of Python, a rock is made from."""

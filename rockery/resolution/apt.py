@@ -1,0 +1,391 @@
+"""apt in a root directory of its own: a base's archives, keys and nothing of the host's.
+
+The host gives three things: the mirrors it uses itself, its proxies and its credentials.
+Hooks, pins and other sources of the host stay out. Works as an ordinary user.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rockery.base import Base
+from rockery.errors import Problem, ProjectError, SurroundingsError
+from rockery.store import Store
+
+#: Seconds for which a fetched index serves further resolutions.
+INDEX_LIFETIME = 600
+
+#: Release names by which a host's own sources tell whose archive a mirror carries.
+_RELEASES = {
+    "debian": {"bullseye", "bookworm", "trixie", "forky", "sid", "stable", "testing", "unstable"},
+    "ubuntu": {"jammy", "noble", "oracular", "plucky", "questing", "resolute"},
+}
+_PORTS = "ubuntu-ports"
+
+
+@dataclass(frozen=True)
+class Package:
+    """One package of a distribution; ``control`` is its stanza in the archive's index."""
+
+    name: str
+    version: str
+    architecture: str
+    sha256: str
+    size: int
+    control: str
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The fields of the stanza, continuation lines joined."""
+        return parse_stanza(self.control)
+
+
+def parse_stanza(text: str) -> dict[str, str]:
+    """Return the fields of one stanza of a control file (deb822)."""
+    fields: dict[str, str] = {}
+    name = ""
+    for line in text.splitlines():
+        if line[:1] in (" ", "\t"):
+            fields[name] += "\n" + line
+        elif ":" in line:
+            name, _, value = line.partition(":")
+            fields[name] = value.strip()
+    return fields
+
+
+@dataclass(frozen=True)
+class Mirrors:
+    """Where archives are: ``given`` by the user (by archive name), else as the host has them."""
+
+    given: Mapping[str, str]
+
+    @classmethod
+    def from_words(cls, words: Sequence[str]) -> Mirrors:
+        """Read ``ARCHIVE=URL`` words, those of ``$ROCKERY_MIRRORS`` first."""
+        given = {}
+        for word in [*os.environ.get("ROCKERY_MIRRORS", "").split(), *words]:
+            name, _, url = word.partition("=")
+            given[name] = url.rstrip("/") + "/"
+        return cls(given)
+
+    def locate(self, base: Base, architecture: str) -> dict[str, str]:
+        """Return the mirror of each of the base's archives; a missing security one is left out.
+
+        Raises:
+            SurroundingsError: no mirror is known for the base's main archive.
+        """
+        host = _host_mirrors()
+        found = {}
+        for archive in base.archives:
+            names = [archive.name]
+            if base.distribution == "ubuntu" and architecture != "amd64":
+                names.insert(0, _PORTS)
+            for name in names:
+                if url := self.given.get(name) or host.get(name):
+                    found[archive.name] = url
+                    break
+        main = base.archives[0].name
+        if main not in found:
+            raise SurroundingsError(
+                Problem(
+                    f"cannot use base {base.name}: no mirror of the {main} archive is known here",
+                    code="no-mirror",
+                    remedy=f"name one with --mirror {main}=URL or ROCKERY_MIRRORS, or use a base "
+                    "of this machine's own distribution",
+                )
+            )
+        return found
+
+
+def _host_mirrors() -> dict[str, str]:
+    """Return the mirrors that the host's own apt uses, by the archive's name."""
+    listing = subprocess.run(
+        ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "LC_ALL": "C"},
+    )
+    mirrors: dict[str, str] = {}
+    for line in listing.stdout.splitlines():
+        url, _, suite = line.partition(" ")
+        if not url.startswith(("http://", "https://", "file:", "copy:", "mirror")):
+            continue
+        release = suite.split("/")[0].split("-")[0]
+        for distribution, releases in _RELEASES.items():
+            if release not in releases:
+                continue
+            name = distribution
+            if distribution == "debian" and "security" in suite:
+                name = "debian-security"
+            elif distribution == "ubuntu" and "ports" in url:
+                name = _PORTS
+            mirrors.setdefault(name, url)
+    return mirrors
+
+
+class Apt:
+    """apt for one base and one architecture."""
+
+    def __init__(self, store: Store, base: Base, architecture: str, mirrors: Mirrors) -> None:
+        if shutil.which("apt-get") is None:
+            raise SurroundingsError(
+                Problem(
+                    "cannot resolve packages: apt-get is not on PATH",
+                    code="no-apt",
+                    remedy="install apt; it works as an ordinary user and on any distribution",
+                )
+            )
+        self.store = store
+        self.base = base
+        self.architecture = architecture
+        self.locations = mirrors.locate(base, architecture)
+        identity = [base.name, architecture, sorted(self.locations.items())]
+        identity.append(hashlib.sha256(base.keyring.read_bytes()).hexdigest())
+        self.name = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]
+
+    @property
+    def root(self) -> Path:
+        """The private root directory, kept in the store."""
+        return self.store.root / "indexes" / self.name
+
+    def update(self, *, offline: bool = False, fresh: bool = False) -> None:
+        """Fetch the archives' indexes, unless they were fetched a moment ago.
+
+        Raises:
+            SurroundingsError: an archive can't be reached, or its signature doesn't verify.
+        """
+        stamp = self.root / "updated"
+        if offline:
+            if not stamp.exists():
+                raise SurroundingsError(
+                    Problem(
+                        f"cannot resolve packages of {self.base.name} offline: its archive index "
+                        "was never fetched",
+                        code="offline",
+                        remedy="run once without --offline",
+                    )
+                )
+            return
+        with self.store.lock(f"apt-{self.name}"):
+            if not fresh and stamp.exists() and time.time() - stamp.stat().st_mtime < INDEX_LIFETIME:
+                return
+            self._lay_out()
+            done = self._run("apt-get", "update", "--error-on=any")
+            if done.returncode:
+                raise self._archive_problem(done)
+            stamp.touch()
+
+    def resolve(self, wanted: Sequence[str]) -> tuple[Package, ...]:
+        """Return what ``wanted`` and its dependencies come to, sorted by name.
+
+        Nothing counts as installed and nothing recommended is taken.
+
+        Raises:
+            ProjectError: a package doesn't exist, or the set contradicts itself.
+        """
+        if not wanted:
+            return ()
+        with self.store.lock(f"apt-{self.name}"):
+            done = self._run("apt-get", "install", "--yes", "--simulate", *wanted)
+        if done.returncode:
+            raise self._request_problem(done, wanted)
+        pattern = re.compile(r"^Inst (\S+) (?:\[[^]]*\] )?\((\S+) .*?\[(\S+?)\]\)", re.MULTILINE)
+        pins = [f"{name}={version}" for name, version, _ in pattern.findall(done.stdout)]
+        return self._describe(pins)
+
+    def download(self, packages: Sequence[Package], folder: Path) -> dict[str, Path]:
+        """Fetch archives into ``folder``, verified by apt and once more by checksum.
+
+        Returns:
+            The path of each ``.deb``, by the package's SHA-256.
+
+        Raises:
+            SurroundingsError: a mirror doesn't answer, or no longer has the version.
+        """
+        words = [f"{p.name}:{p.architecture}={p.version}" for p in packages]
+        words = [word.replace(":all=", "=") for word in words]
+        done = self._run("apt-get", "download", *words, cwd=folder)
+        if done.returncode:
+            raise self._archive_problem(done)
+        found = {}
+        for deb in folder.glob("*.deb"):
+            with deb.open("rb") as stream:
+                found[hashlib.file_digest(stream, "sha256").hexdigest()] = deb
+        missing = [p for p in packages if p.sha256 not in found]
+        if missing:
+            names = ", ".join(f"{p.name} {p.version}" for p in missing)
+            raise SurroundingsError(
+                Problem(
+                    f"cannot download {names}: what came has another checksum",
+                    code="download-failed",
+                    remedy="run again with --refresh",
+                )
+            )
+        return found
+
+    def _describe(self, pins: Sequence[str]) -> tuple[Package, ...]:
+        shown = self._run("apt-cache", "show", "--no-all-versions", *pins)
+        packages = []
+        for stanza in shown.stdout.split("\n\n"):
+            fields = parse_stanza(stanza)
+            if "Package" not in fields:
+                continue
+            packages.append(
+                Package(
+                    fields["Package"],
+                    fields["Version"],
+                    fields["Architecture"],
+                    fields["SHA256"],
+                    int(fields["Size"]),
+                    stanza.strip("\n"),
+                )
+            )
+        assert len(packages) == len(pins), (len(packages), len(pins), shown.stderr)
+        return tuple(sorted(packages, key=lambda p: (p.name, p.architecture)))
+
+    def _lay_out(self) -> None:
+        for folder in (
+            "etc/apt/sources.list.d",
+            "etc/apt/preferences.d",
+            "etc/apt/apt.conf.d",
+            "etc/apt/trusted.gpg.d",
+            "var/lib/apt/lists/partial",
+            "var/cache/apt/archives/partial",
+            "var/lib/dpkg",
+            "var/log/apt",
+        ):
+            (self.root / folder).mkdir(parents=True, exist_ok=True)
+        (self.root / "var/lib/dpkg/status").touch()
+        shutil.copyfile(self.base.keyring, self.root / "etc/apt" / self.base.keyring.name)
+        stanzas = [
+            f"Types: deb\nURIs: {self.locations[archive.name]}\n"
+            f"Suites: {' '.join(archive.suites)}\nComponents: {' '.join(archive.components)}\n"
+            f"Signed-By: {self.root}/etc/apt/{self.base.keyring.name}\n"
+            for archive in self.base.archives
+            if archive.name in self.locations
+        ]
+        sources = self.root / "etc/apt/sources.list.d/base.sources"
+        sources.write_text("\n".join(stanzas))
+        (self.root / "apt.conf").write_text(self._configuration())
+
+    def _configuration(self) -> str:
+        lines = [
+            f'Dir "{self.root}";',
+            f'Dir::State::status "{self.root}/var/lib/dpkg/status";',
+            f'APT::Architecture "{self.architecture}";',
+            f'APT::Architectures {{ "{self.architecture}"; }};',
+            'APT::Install-Recommends "false";',
+            'APT::Install-Suggests "false";',
+            'APT::Get::List-Cleanup "true";',
+            'Acquire::Languages "none";',
+            'Acquire::Retries "3";',
+            'Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";',
+            'Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled "false";',
+        ]
+        if os.geteuid() == 0:
+            # The unprivileged user that apt would switch to can't reach a private folder.
+            lines.append('APT::Sandbox::User "root";')
+        return "\n".join([*lines, *_carried_over()]) + "\n"
+
+    def _run(
+        self, *command: str, cwd: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command,
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, "APT_CONFIG": str(self.root / "apt.conf"), "LC_ALL": "C"},
+        )
+
+    def _archive_problem(self, done: subprocess.CompletedProcess[str]) -> SurroundingsError:
+        said = _complaints(done)
+        text = "\n".join(said)
+        main = self.base.archives[0].name
+        if "No space left" in text:
+            what, remedy = "the disk is full", "free some space, or set ROCKERY_STORE"
+        elif "NO_PUBKEY" in text or "not signed" in text or "signature" in text.lower():
+            what = "its signature does not verify with the keys of this base"
+            remedy = f"use the distribution's own mirror (--mirror {main}=URL)"
+        elif "404" in text and "Release" not in text:
+            what = "the mirror no longer has a package of this resolution"
+            remedy = "resolve again with --refresh"
+        else:
+            what = "the archive can't be reached"
+            remedy = (
+                f"check the network and the proxy, name another mirror (--mirror {main}=URL or "
+                "ROCKERY_MIRRORS), or use a base of this machine's own distribution"
+            )
+        return SurroundingsError(
+            Problem(
+                f"cannot fetch packages of {self.base.name}: {what}",
+                code="archive-unreachable",
+                remedy=remedy,
+                details=said,
+            )
+        )
+
+    def _request_problem(
+        self, done: subprocess.CompletedProcess[str], wanted: Sequence[str]
+    ) -> ProjectError:
+        said = _complaints(done)
+        unknown = re.findall(
+            r"Unable to locate package (\S+)|Package '?(\S+?)'? has no installation candidate"
+            r"|Version '\S+' for '(\S+)' was not found",
+            "\n".join(said),
+        )
+        names = sorted({name for found in unknown for name in found if name})
+        if names:
+            listed = ", ".join(names)
+            return ProjectError(
+                Problem(
+                    f"cannot stage {listed}: {self.base.name} has no such package",
+                    code="unknown-package",
+                    remedy="correct the name under stage-packages; packages.debian.org and "
+                    "packages.ubuntu.com list what a release has",
+                )
+            )
+        return ProjectError(
+            Problem(
+                f"cannot resolve {', '.join(wanted)} on {self.base.name}: the packages "
+                "contradict each other",
+                code="package-conflict",
+                remedy="leave out one of those that apt names",
+                details=said + tuple(done.stdout.splitlines()[-20:]),
+            )
+        )
+
+
+def _complaints(done: subprocess.CompletedProcess[str]) -> tuple[str, ...]:
+    lines = (done.stderr + "\n" + done.stdout).splitlines()
+    return tuple(dict.fromkeys(x.strip() for x in lines if x.startswith(("E:", "W:", "Err:"))))
+
+
+def _carried_over() -> list[str]:
+    """Return the host's proxies and credentials as configuration lines."""
+    with contextlib.suppress(OSError):
+        dumped = subprocess.run(["apt-config", "dump"], capture_output=True, text=True).stdout
+        carried = [
+            line
+            for line in dumped.splitlines()
+            if re.match(r"Acquire::(\w+::)?(Proxy|https?::|Check-Date|Check-Valid)", line, re.I)
+            and '""' not in line
+        ]
+        return [
+            *carried,
+            'Dir::Etc::netrc "/etc/apt/auth.conf";',
+            'Dir::Etc::netrcparts "/etc/apt/auth.conf.d/";',
+        ]
+    return []
