@@ -1,0 +1,81 @@
+"""What is said of a value that does not fit: pydantic's findings in rockery's words."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING, Any
+
+from rockery.errors import Location, Problem
+from rockery.project.value import kind
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+    from rockery.project.schema import Where
+
+_NEEDS = {
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "string_type": "a text",
+    "dict_type": "keys and values",
+    "model_type": "keys and values",
+    "tuple_type": "a list",
+    "list_type": "a list",
+}
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """Return "; did you mean 'x'?" for the nearest of ``words``, or nothing."""
+    found = difflib.get_close_matches(word, list(words), n=1, cutoff=0.6)
+    return f"; did you mean {found[0]!r}?" if found else ""
+
+
+def translate(
+    error: ValidationError, where: Where, *, skip: Collection[Location | None] = ()
+) -> list[Problem]:
+    """Return a problem for each finding whose position isn't in ``skip`` already."""
+    found: dict[tuple[str | int, ...], Problem] = {}
+    for finding in error.errors(include_url=False):
+        path = finding["loc"]
+        place = where(*path)
+        if place in skip or path in found:
+            continue
+        if finding["type"] == "missing" and len(path) == 1:
+            continue  # reported with an example by the schema itself
+        found[path] = Problem(
+            f"cannot use {_name(path)}: {_reason(finding)}",
+            "missing-key" if finding["type"] == "missing" else "bad-value",
+            place,
+        )
+    return list(found.values())
+
+
+def _name(path: tuple[str | int, ...]) -> str:
+    """Name a value as ``parts.web.prime[0]``."""
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else str(step)
+    return repr(text)
+
+
+def _reason(finding: Any) -> str:
+    type_, context, value = finding["type"], finding.get("ctx", {}), finding.get("input")
+    if type_ == "value_error":
+        return str(context["error"])
+    if type_ == "literal_error":
+        allowed = str(context["expected"])
+        return f"{value!r} is not one of {allowed.replace(' or ', ', ')}"
+    if type_ == "missing":
+        return "it is missing"
+    if type_ in _NEEDS:
+        return f"needs {_NEEDS[type_]}, not {kind(value)}"
+    if type_ in ("greater_than_equal", "less_than_equal"):
+        bound = context.get("ge", context.get("le"))
+        return f"{value} has to be at {'least' if 'ge' in context else 'most'} {bound}"
+    return str(finding["msg"]).lower()
