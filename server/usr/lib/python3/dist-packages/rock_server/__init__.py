@@ -1,0 +1,1 @@
+"""What becomes Gunicorn in a rock: defaults, worker counts, the access log."""

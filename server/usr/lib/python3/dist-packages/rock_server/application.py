@@ -1,0 +1,86 @@
+"""Gunicorn's application, with what must hold in a rock whatever its configuration says.
+
+Works with Gunicorn 20.1 to 27. Defaults go in where every other source of settings is
+stronger; what must hold goes in after all of them, at each SIGHUP again. A Juju charm
+overwrites the configuration file, so nothing here relies on it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import ArgumentParser, Namespace
+from typing import Any
+
+from gunicorn.app.wsgiapp import WSGIApplication
+from rock_metrics.logger import MetricsLogger
+
+from rock_server.access import JsonAccess
+from rock_server.environment import UNCHOSEN, access_log_format, defaults
+from rock_server.workers import limits, worker_count
+
+#: The short name of our Uvicorn worker, and the usual names of those it takes the place of.
+UVICORN_NAMES = frozenset(
+    {"uvicorn", "uvicorn.workers.UvicornWorker", "uvicorn_worker.UvicornWorker"}
+)
+UVICORN_WORKER = "rock_metrics.worker.UvicornWorker"
+
+#: A gthread worker with one thread would be a sync worker.
+THREADS = 4
+
+# What a worker takes of the memory, in MiB (measured, hello world and some room).
+_WSGI_WORKER = 40
+_ASGI_WORKER = 55
+
+
+class Application(WSGIApplication):  # type: ignore[misc] # Gunicorn has no types
+    """Gunicorn for a rock."""
+
+    cfg: Any
+
+    def init(self, parser: ArgumentParser, opts: Namespace, args: list[str]) -> dict[str, object]:
+        """Return the weakest settings, limited to those this Gunicorn knows."""
+        chosen: dict[str, object] = super().init(parser, opts, args) or {}
+        known = self.cfg.settings
+        return {
+            **{name: value for name, value in defaults(os.environ).items() if name in known},
+            **chosen,
+        }
+
+    def load_config(self) -> None:
+        """Gather the settings from everywhere, then put in what must hold."""
+        before = list(sys.path)
+        super().load_config()
+        # Gunicorn puts the folder it was started in on the path before it reads which
+        # folder is the app's; in a rock that is "/".
+        started_in = self.cfg.settings["chdir"].default
+        if started_in in sys.path and started_in not in (*before, self.cfg.chdir):
+            sys.path.remove(started_in)
+        self._choose_worker()
+        self._compose_logger()
+
+    def _choose_worker(self) -> None:
+        cfg = self.cfg
+        if cfg.settings["worker_class"].get() in UVICORN_NAMES:
+            cfg.set("worker_class", UVICORN_WORKER)
+        kind = cfg.worker_class_str
+        if cfg.threads == UNCHOSEN:
+            cfg.set("threads", THREADS if kind == "gthread" else 1)
+        if cfg.workers == UNCHOSEN:
+            count = worker_count(
+                limits(),
+                sync=kind == "sync" or kind.endswith("SyncWorker"),
+                worker_mib=_ASGI_WORKER if kind in (UVICORN_WORKER, "asgi") else _WSGI_WORKER,
+            )
+            cfg.set("workers", count)
+
+    def _compose_logger(self) -> None:
+        cfg = self.cfg
+        address = cfg.statsd_host
+        # Gunicorn's own StatsD logger would count everything a second time.
+        cfg.set("statsd_host", None)
+        bases = [MetricsLogger, cfg.logger_class]
+        if access_log_format(os.environ) == "json":
+            bases.insert(1, JsonAccess)
+        members = {"statsd_address": address, "statsd_prefix": cfg.statsd_prefix}
+        cfg.set("logger_class", type("Logger", tuple(bases), members))

@@ -1,0 +1,70 @@
+"""What a rock's environment says about serving, as Gunicorn settings.
+
+These are defaults: the configuration file, ``GUNICORN_CMD_ARGS`` and the command line are
+stronger, in this order.
+
+========================= ==========================================================
+``WEB_CONCURRENCY``       how many workers, instead of the rule in :mod:`rock_server.workers`
+``PORT``                  the port to listen on, on all interfaces; else 8000
+``ROCK_ACCESS_LOG``       ``text`` or ``json``: one line per request on standard output
+========================= ==========================================================
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+#: The value of ``workers`` and ``threads`` that means: nobody chose, apply the rule.
+UNCHOSEN = 0
+
+
+class BadVariableError(ValueError):
+    """An environment variable has a value that can't be used."""
+
+
+def defaults(environ: Mapping[str, str]) -> dict[str, object]:
+    """Return Gunicorn settings by name; some exist only in newer versions of Gunicorn.
+
+    Raises:
+        BadVariableError: naming the variable, its value and what it takes.
+    """
+    chosen: dict[str, object] = {
+        "bind": f"0.0.0.0:{_whole_number(environ, 'PORT', 8000, most=65535)}",
+        "workers": _whole_number(environ, "WEB_CONCURRENCY", UNCHOSEN),
+        "threads": UNCHOSEN,
+        # What Gunicorn counts goes to the exporter beside it.
+        "statsd_host": "localhost:9125",
+        "graceful_timeout": 30,
+        # New in Gunicorn 25: with a read-only home it logs an error at each start.
+        "control_socket_disable": True,
+    }
+    if os.access("/dev/shm", os.W_OK):  # noqa: S108 - not a temporary file, a file system
+        # The worker's heartbeat file: without a /tmp Gunicorn doesn't start, and on a disk
+        # that is busy a worker would look dead.
+        chosen["worker_tmp_dir"] = "/dev/shm"  # noqa: S108
+    if access_log_format(environ):
+        chosen["accesslog"] = "-"
+    return chosen
+
+
+def access_log_format(environ: Mapping[str, str]) -> str:
+    """Return ``text``, ``json`` or, when there is to be no access log, an empty string."""
+    value = environ.get("ROCK_ACCESS_LOG", "").strip().lower()
+    if value not in ("", "text", "json"):
+        raise BadVariableError(
+            f"cannot use ROCK_ACCESS_LOG: {value!r} is neither 'text' nor 'json'"
+        )
+    return value
+
+
+def _whole_number(
+    environ: Mapping[str, str], name: str, otherwise: int, *, most: int | None = None
+) -> int:
+    value = environ.get(name, "").strip()
+    if not value:
+        return otherwise
+    if not (value.isascii() and value.isdigit()) or not 0 < int(value) <= (most or int(value)):
+        expected = f"from 1 to {most}" if most else "above 0"
+        raise BadVariableError(f"cannot use {name}: {value!r} is not a whole number {expected}")
+    return int(value)

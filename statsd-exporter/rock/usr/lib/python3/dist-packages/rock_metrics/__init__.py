@@ -1,0 +1,1 @@
+"""How Gunicorn's and Uvicorn's workers report to the StatsD exporter beside them."""

@@ -1,0 +1,108 @@
+"""Counting what an ASGI app answers.
+
+Uvicorn tells nobody about its requests unless it logs them, so a small middleware around
+the app does. Websockets and the lifespan pass through untouched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from time import perf_counter
+from typing import Any
+
+from rock_metrics.check import is_asgi_check
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+@dataclass
+class Answer:
+    """What is known of an answer, under the names that Gunicorn's logger reads."""
+
+    status: int = 0
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    sent: int = 0
+
+
+class Observed:
+    """An ASGI app whose answered requests are counted, and logged where there is a log.
+
+    A request is answered with the last part of its body, so what an app does in the
+    background afterwards isn't part of its duration; or when the app ends after it began
+    to answer. ``log`` is Gunicorn's logger with :class:`rock_metrics.logger.MetricsLogger`.
+    """
+
+    def __init__(self, app: App, log: Any) -> None:
+        self._app = app
+        self._log = log
+        self._logs_access = log.access_log.hasHandlers()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http" or is_asgi_check(scope):
+            await self._app(scope, receive, send)
+            return
+
+        started = perf_counter()
+        answer = Answer()
+        finished = False
+
+        async def observe(message: Message) -> None:
+            nonlocal finished
+            await send(message)
+            kind = message["type"]
+            if kind == "http.response.start":
+                answer.status = message["status"]
+                if self._logs_access:
+                    answer.headers = _text(message.get("headers", ()))
+            elif kind == "http.response.body":
+                answer.sent += len(message.get("body", b""))
+                if not finished and not message.get("more_body", False):
+                    finished = True
+                    self._answered(scope, answer, perf_counter() - started)
+
+        try:
+            await self._app(scope, receive, observe)
+            # Uvicorn answers for an app that doesn't.
+            answer.status = answer.status or 500
+        except Exception:
+            answer.status = answer.status or 500
+            raise
+        finally:
+            if answer.status and not finished:
+                self._answered(scope, answer, perf_counter() - started)
+
+    def _answered(self, scope: Scope, answer: Answer, seconds: float) -> None:
+        duration = timedelta(seconds=seconds)
+        if self._logs_access:
+            self._log.access(answer, _text(scope["headers"]), _environ(scope), duration)
+        else:
+            self._log.answered(answer.status, duration)
+
+
+def _environ(scope: Scope) -> dict[str, str]:
+    """Return what an access log line says of the request, under WSGI's names."""
+    query = scope["query_string"].decode("latin-1")
+    target = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
+    environ = {
+        "REMOTE_ADDR": scope["client"][0] if scope.get("client") else "",
+        "REQUEST_METHOD": scope["method"],
+        "PATH_INFO": scope["path"],
+        "QUERY_STRING": query,
+        "RAW_URI": f"{target}?{query}" if query else target,
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+    }
+    for name, value in _text(scope["headers"]):
+        if name in ("authorization", "referer", "user-agent"):
+            environ[f"HTTP_{name.upper().replace('-', '_')}"] = value
+    return environ
+
+
+def _text(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[str, str]]:
+    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]

@@ -1,0 +1,141 @@
+"""The part of Gunicorn's logger that counts.
+
+Gunicorn tells its logger about each answered request. This mixin stands above whatever
+logger it ends up with, its own, a JSON one or the user's, and works from Gunicorn 20.1 to 27.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from rock_metrics.check import is_wsgi_check
+from rock_metrics.report import Address, Reporter
+
+
+class MetricsLogger:
+    """A mixin for ``gunicorn.glogging.Logger``.
+
+    ``statsd_address`` is None where nothing is to be reported. The master process delivers
+    at once, since it must fork without threads; a worker does it in the background.
+    """
+
+    statsd_address: Address | None = None
+    statsd_prefix: str = ""
+
+    def __init__(self, cfg: Any) -> None:
+        self._reporter = self._new_reporter()
+        self._in_worker = False
+        super().__init__(cfg)  # type: ignore[call-arg] # Gunicorn's logger comes next
+
+    def _new_reporter(self) -> Reporter | None:
+        if self.statsd_address is None:
+            return None
+        prefix = f"{self.statsd_prefix.rstrip('.')}." if self.statsd_prefix else ""
+        return Reporter(self.statsd_address, prefix)
+
+    def close_on_exec(self) -> None:
+        """Begin to report as a worker, where this is one.
+
+        Of the calls that Gunicorn makes on its logger this is the one that each new worker
+        makes once: after the fork, after gevent has patched, before the app is loaded.
+        """
+        super().close_on_exec()  # type: ignore[misc]
+        if self._reporter is not None and self._reporter.pid != os.getpid():
+            self._reporter = self._new_reporter()
+            assert self._reporter is not None
+            self._reporter.start()
+            self._in_worker = True
+
+    def access(
+        self, resp: Any, req: Any, environ: Mapping[str, Any], request_time: timedelta
+    ) -> None:
+        """Count and log an answered request, unless it is a check's."""
+        if is_wsgi_check(environ):
+            return
+        # The app failed before anything was sent. Gunicorn answers with status 500, and
+        # comes again with that; its own answer has no path.
+        if (
+            not getattr(resp, "headers_sent", True)
+            and "PATH_INFO" in environ
+            and sys.exc_info()[0] is not None
+        ):
+            return
+        self.answered(status_code(resp), request_time)
+        super().access(resp, req, environ, request_time)  # type: ignore[misc]
+
+    def answered(self, status: int, duration: timedelta) -> None:
+        """Count an answered request."""
+        if self._reporter is not None:
+            self._reporter.request(status, duration)
+
+    def flush(self) -> None:
+        """Deliver now what is counted, for a process that ends without exit handlers."""
+        if self._reporter is not None:
+            self._reporter.flush()
+
+    def critical(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        """Log and count."""
+        super().critical(msg, *args, **kwargs)  # type: ignore[misc]
+        self._count("gunicorn.log.critical")
+
+    def error(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        """Log and count."""
+        super().error(msg, *args, **kwargs)  # type: ignore[misc]
+        self._count("gunicorn.log.error")
+
+    def warning(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        """Log and count."""
+        super().warning(msg, *args, **kwargs)  # type: ignore[misc]
+        self._count("gunicorn.log.warning")
+
+    def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        """Log and count."""
+        super().exception(msg, *args, **kwargs)  # type: ignore[misc]
+        self._count("gunicorn.log.exception")
+
+    def info(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        """Log, and report the measurement that Gunicorn may have put into ``extra``."""
+        self._measure(kwargs.get("extra"))
+        super().info(msg, *args, **kwargs)  # type: ignore[misc]
+
+    def debug(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        """Log, and report the measurement that Gunicorn may have put into ``extra``."""
+        self._measure(kwargs.get("extra"))
+        super().debug(msg, *args, **kwargs)  # type: ignore[misc]
+
+    def _measure(self, extra: Mapping[str, Any] | None) -> None:
+        if not extra or self._reporter is None or extra.get("value") is None:
+            return
+        name, kind, value = extra.get("metric", ""), extra.get("mtype"), extra["value"]
+        if kind == "gauge":
+            self._reporter.gauge(name, value)
+        elif kind == "counter":
+            self._reporter.count(name, value)
+        elif kind in ("histogram", "timer"):
+            self._reporter.observe("h" if kind == "histogram" else "ms", name, value)
+        self._deliver()
+
+    def _count(self, name: str) -> None:
+        if self._reporter is not None:
+            self._reporter.count(name)
+            self._deliver()
+
+    def _deliver(self) -> None:
+        if not self._in_worker:
+            self.flush()
+
+
+def status_code(resp: Any) -> int:
+    """Return 404 for Gunicorn's "404 Not Found", in whatever type a worker has it.
+
+    An answer without a number is the app's mistake, so it is a 500.
+    """
+    status = resp.status
+    if isinstance(status, bytes):
+        status = status.decode("latin-1")
+    first = str(status).split(None, 1)[:1]
+    return int(first[0]) if first and first[0].isdecimal() else 500
