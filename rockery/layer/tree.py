@@ -1,0 +1,102 @@
+"""Layers unpacked in the store, for running something from them.
+
+All files belong to the user who unpacks: no root is needed, and an overlay in a user
+namespace accepts them as lower directories. The unpacked tree is shared and never written.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from rockery.layer.layer import Layer, key
+from rockery.store import Store
+
+RECIPE = 1
+
+
+def unpacked(store: Store, layer: Layer) -> Path:
+    """Return the folder with the layer's files, unpacking them where they aren't yet."""
+    name = layer.diff_id.removeprefix("sha256:")
+    folder = store.get("trees", name)
+    if folder is None:
+        with store.put("trees", name) as content:
+            _unpack(layer, content)
+        folder = store.get("trees", name)
+        assert folder is not None
+    return folder
+
+
+def _unpack(layer: Layer, folder: Path) -> None:
+    with gzip.open(layer.blob) as plain, tarfile.open(fileobj=plain, mode="r|") as archive:
+        for member in archive:
+            path = folder / member.name
+            if member.isdir():
+                path.mkdir(exist_ok=True)
+            elif member.issym():
+                path.symlink_to(member.linkname)
+            elif member.islnk():
+                path.hardlink_to(folder / member.linkname)
+            else:
+                source = archive.extractfile(member)
+                assert source is not None
+                with path.open("wb") as target:
+                    while piece := source.read(1 << 20):
+                        target.write(piece)
+                # The owner can always read: these modes are not the rock's, its layers' are.
+                path.chmod((member.mode & 0o777) | 0o600)
+
+
+def interpreter(store: Store, layers: Sequence[Layer], architecture: str, version: str) -> Path:
+    """Return a program that runs the rock's own Python on this host, whatever the host has.
+
+    It lies in a tree of its own under the interpreter's name, so that Python finds its
+    library there: a script that starts the real program, which was moved aside, through the
+    rock's own loader. ``argv[0]`` is passed on, so virtual environments made from it work.
+    """
+    name = key("python", RECIPE, [[layer.diff_id for layer in layers], version, str(store.root)])
+    python = Path("usr/bin") / f"python{version}"
+    folder = store.get("trees", name)
+    if folder is None:
+        trees = [unpacked(store, layer) for layer in layers]
+        with store.put("trees", name) as content:
+            for tree in trees:
+                _link(tree, content)
+            (content / python).rename(content / f"{python}.elf")
+            final = store.root / "trees" / name
+            (content / python).write_text(_wrapper(final, python, architecture))
+            (content / python).chmod(0o755)
+        folder = store.get("trees", name)
+        assert folder is not None
+    return folder / python
+
+
+def _wrapper(root: Path, python: Path, architecture: str) -> str:
+    from rockery.layer.loader_cache import search_path
+
+    loader = {"amd64": "ld-linux-x86-64.so.2", "arm64": "ld-linux-aarch64.so.1"}[architecture]
+    libraries = ":".join(str(root / folder) for folder in search_path(architecture))
+    candidates = " ".join(f'"{root}/{p}/{loader}"' for p in ("usr/lib64", "usr/lib"))
+    return (
+        "#!/bin/sh\n"
+        f"for loader in {candidates}; do\n"
+        '  [ -e "$loader" ] && exec "$loader" --argv0 "$0" '
+        f'--library-path "{libraries}" "{root / python}.elf" "$@"\n'
+        "done\n"
+        'echo "the loader of this tree is missing" >&2\n'
+        "exit 127\n"
+    )
+
+
+def _link(source: Path, target: Path) -> None:
+    """Merge a tree into another by hard links; later files win."""
+    for folder, names, files in os.walk(source):
+        here = target / Path(folder).relative_to(source)
+        here.mkdir(exist_ok=True)
+        for name in [*files, *(n for n in names if (Path(folder) / n).is_symlink())]:
+            path = here / name
+            path.unlink(missing_ok=True)
+            os.link(Path(folder) / name, path, follow_symlinks=False)

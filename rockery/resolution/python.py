@@ -1,0 +1,256 @@
+"""Which Python packages a rock has: uv resolves them for the rock's own Python."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rockery.errors import Location, Problem, ProjectError, SurroundingsError
+from rockery.store import Store
+from rockery.uv import uv
+
+
+@dataclass(frozen=True)
+class PythonRequest:
+    """What a project's parts ask for.
+
+    Paths are relative to ``folder``, which is the project's or a copy of it. ``projects`` are
+    local projects to install themselves ("." for the project's own); ``digests`` are of all
+    files that are read, by path.
+    """
+
+    requirements: tuple[str, ...]
+    constraints: tuple[str, ...]
+    packages: tuple[str, ...]
+    projects: tuple[str, ...]
+    digests: Mapping[str, str]
+    where: Location | None = None
+
+    def __bool__(self) -> bool:
+        """Whether anything is asked for."""
+        return bool(self.requirements or self.packages or self.projects)
+
+
+@dataclass(frozen=True)
+class PythonResolution:
+    """Exact versions with hashes, as a requirement file; ``made`` is when, in UTC.
+
+    ``wheels`` says whether all of them have a wheel for the target, so that nothing is built.
+    ``local`` are projects of the folder that the files name with ``-e .`` or a path.
+    """
+
+    text: str
+    wheels: bool
+    local: tuple[str, ...]
+    made: str
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The packages' versions by normalised name."""
+        pinned = re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^ ;\\]+)", self.text, re.M)
+        return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in pinned}
+
+
+@dataclass(frozen=True)
+class PythonTarget:
+    """The Python that packages are for: a program that runs it, and its cache of builds."""
+
+    interpreter: Path
+    version: str
+    cache: Path
+
+    def run(
+        self, *arguments: str, cwd: Path, variables: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run uv for this Python; nothing of the host's Python or virtual environment leaks in."""
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("PYTHON") and name not in ("VIRTUAL_ENV", "CONDA_PREFIX")
+        }
+        environment |= {
+            "UV_CACHE_DIR": str(self.cache),
+            "UV_NO_PROGRESS": "1",
+            "UV_PYTHON_DOWNLOADS": "never",
+            "NO_COLOR": "1",
+            "PYTHONHASHSEED": "0",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **(variables or {}),
+        }
+        return subprocess.run(
+            [uv(), *arguments],
+            cwd=cwd,
+            env=environment,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+        )
+
+
+def identity(request: PythonRequest, target: Mapping[str, str]) -> str:
+    """Return the key of a resolution; ``target`` names the base, architecture and Python."""
+    inputs = [
+        dict(target),
+        request.requirements,
+        request.constraints,
+        request.packages,
+        request.projects,
+        dict(request.digests),
+        # Another index is another resolution.
+        {name: value for name, value in os.environ.items() if re.match(r"UV_\w*INDEX|UV_EXCL", name)},
+    ]
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
+
+
+def stored(store: Store, key: str) -> PythonResolution | None:
+    """Return the stored resolution ``key``, or None."""
+    folder = store.get("resolutions", key)
+    if folder is None:
+        return None
+    raw = json.loads((folder / "python.json").read_text())
+    return PythonResolution(raw["text"], raw["wheels"], tuple(raw["local"]), raw["made"])
+
+
+def resolve(
+    store: Store, key: str, request: PythonRequest, folder: Path, target: PythonTarget
+) -> PythonResolution:
+    """Ask uv, remember the answer as ``key`` and return it.
+
+    ``folder`` holds the files of the request; where they name local projects it must be a
+    copy, because building metadata writes into it.
+
+    Raises:
+        ProjectError: there is no such package, or the requirements contradict each other.
+        SurroundingsError: the package index can't be reached.
+    """
+    with store.temporary() as scratch:
+        inputs = list(request.requirements)
+        if request.packages:
+            extra = scratch / "packages.in"
+            extra.write_text("".join(f"{package}\n" for package in request.packages))
+            inputs.append(str(extra))
+        inputs += [f"{project}/pyproject.toml" for project in request.projects]
+        done = target.run(
+            *("pip", "compile", "--quiet", "--generate-hashes", "--no-header", "--no-annotate"),
+            *("--no-emit-index-url", "--no-strip-extras", "--emit-build-options"),
+            *("--python", str(target.interpreter), "--output-file", str(scratch / "out.txt")),
+            *(word for name in request.constraints for word in ("--constraint", name)),
+            *inputs,
+            cwd=folder,
+        )
+        if done.returncode:
+            raise _problem(done, request)
+        text, local = _split_local((scratch / "out.txt").read_text(), folder)
+        (scratch / "pinned.txt").write_text(text)
+        wheels = target.run(
+            *("pip", "install", "--quiet", "--dry-run", "--no-deps", "--only-binary", ":all:"),
+            *("--python", str(target.interpreter), "--target", str(scratch / "target")),
+            *("--requirement", str(scratch / "pinned.txt")),
+            cwd=scratch,
+        )
+    made = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    resolution = PythonResolution(text, wheels.returncode == 0, tuple(local), made)
+    with store.put("resolutions", key, replace=True) as content:
+        (content / "python.json").write_text(json.dumps(asdict(resolution)))
+    return resolution
+
+
+def _split_local(text: str, folder: Path) -> tuple[str, list[str]]:
+    """Part the lines that name a project of the folder from those of an index."""
+    kept, local = [], []
+    for line in text.splitlines():
+        match = re.match(r"(?:-e |\S+ @ )?(file://\S+|\.{1,2}(?:/\S*)?|/\S+)$", line.split(" ;")[0])
+        if match is None:
+            kept.append(line)
+            continue
+        path = Path(match[1].removeprefix("file://"))
+        absolute = path if path.is_absolute() else folder / path
+        local.append(os.path.relpath(absolute, folder))
+    return "".join(f"{line}\n" for line in kept), local
+
+
+_NETWORK = re.compile(
+    r"dns error|Connect(?:ion)? (?:refused|reset|timed out)|error sending request|"
+    r"Could not connect|tls|certificate|timed out|Failed to fetch|network",
+    re.IGNORECASE,
+)
+
+
+def _problem(
+    done: subprocess.CompletedProcess[str], request: PythonRequest
+) -> ProjectError | SurroundingsError:
+    said = [line.rstrip() for line in done.stderr.splitlines() if line.strip()]
+    text = " ".join(line.strip(" ×╰─▶│├") for line in said)
+    if "No space left" in text:
+        return SurroundingsError(
+            Problem(
+                "cannot resolve the Python packages: the disk is full",
+                code="disk-full",
+                remedy="free some space, or set ROCKERY_STORE",
+                details=tuple(said),
+            )
+        )
+    absent = re.search(r"(?:Because|and) (\S+) was not found in the (?:package registry|provided)", text)
+    if absent and "offline" not in text.lower():
+        name = absent[1]
+        return ProjectError(
+            Problem(
+                f'cannot install "{name}": the package index has no such package',
+                code="unknown-requirement",
+                where=locate(request, name),
+                remedy="correct the name, or name the index that has it (UV_INDEX)",
+            )
+        )
+    if "No solution found" in text or "nsatisfiable" in text:
+        return ProjectError(
+            Problem(
+                "cannot resolve the Python packages: the requirements contradict each other",
+                code="requirements-conflict",
+                where=request.where,
+                remedy="loosen one of those that uv names",
+                details=tuple(said),
+            )
+        )
+    if _NETWORK.search(text):
+        return SurroundingsError(
+            Problem(
+                "cannot resolve the Python packages: the package index can't be reached",
+                code="index-unreachable",
+                remedy="check the network and the proxy, or name another index (UV_DEFAULT_INDEX)",
+                details=tuple(said),
+            )
+        )
+    return ProjectError(
+        Problem(
+            "cannot resolve the Python packages",
+            code="requirements",
+            where=request.where,
+            remedy="see what uv says",
+            details=tuple(said),
+        )
+    )
+
+
+def locate(request: PythonRequest, name: str) -> Location | None:
+    """Return where a requirement file names the package ``name``."""
+    wanted = re.sub(r"[-_.]+", "-", name).lower()
+    for path in request.digests:
+        source = Path(request.where.file).parent / path if request.where else Path(path)
+        try:
+            lines = source.read_text(encoding="utf-8-sig").splitlines()
+        except (OSError, UnicodeDecodeError):
+            continue
+        for number, line in enumerate(lines, 1):
+            found = re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)", line)
+            if found and re.sub(r"[-_.]+", "-", found[1]).lower() == wanted:
+                return Location(path, number)
+    return request.where
+
