@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import warnings
 from types import FrameType
 from typing import Any
@@ -26,6 +27,8 @@ class UvicornWorker(_UvicornWorker):  # type: ignore[misc] # Gunicorn has no typ
     # The access log is written by the middleware, in the format that Gunicorn's has.
     CONFIG_KWARGS: dict[str, Any] = {"loop": "auto", "http": "auto", "access_log": False}  # noqa: RUF012
 
+    _has_served = False
+
     def load_wsgi(self) -> None:
         """Load the app and stand around it."""
         super().load_wsgi()
@@ -33,13 +36,23 @@ class UvicornWorker(_UvicornWorker):  # type: ignore[misc] # Gunicorn has no typ
 
     def run(self) -> None:
         """Serve until stopped."""
-        # Uvicorn drains at SIGTERM and then raises it again, for the handler it found when
-        # it began: the default one would end the process without exit handlers.
+        # Uvicorn drains at a signal and then raises it again, for the handler it found when
+        # it began. With the default one the process would die of it: no exit handlers, no
+        # worker_exit hook, and Gunicorn 23 calls it an error.
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._die)
+            signal.signal(number, self._signalled)
         super().run()
 
-    def _die(self, number: int, frame: FrameType | None) -> None:
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop at SIGQUIT too: Uvicorn's worker takes it and lets the master wait."""
+        signal.raise_signal(signal.SIGINT)
+
+    async def callback_notify(self) -> None:
+        """Say to the master that this worker lives; Uvicorn calls it while it serves."""
+        self._has_served = True
+        await super().callback_notify()
+
+    def _signalled(self, number: int, frame: FrameType | None) -> None:
         self.log.flush()
-        signal.signal(number, signal.SIG_DFL)
-        signal.raise_signal(number)
+        if not self._has_served:
+            sys.exit(0)

@@ -1,0 +1,92 @@
+"""Aggregation: exact counts, bounded memory, and lines that a StatsD exporter reads."""
+
+from __future__ import annotations
+
+import random
+
+from rock_metrics.aggregate import MAX_DATAGRAM, Aggregate
+
+
+def text(aggregate: Aggregate) -> str:
+    return "\n".join(datagram.decode() for datagram, _ in aggregate.datagrams())
+
+
+def read(lines: str) -> dict[str, float]:
+    """Return sums of counters and numbers of observations, counted as the exporter does."""
+    totals: dict[str, float] = {}
+    for line in lines.split("\n"):
+        name, _, values = line.partition(":")
+        for value in values.split(":"):
+            number, kind, *rate = value.split("|")
+            amount = float(number) if kind == "c" else 1
+            if rate:
+                amount = int(1 / float(rate[0].removeprefix("@")))
+            totals[name] = totals.get(name, 0) + amount
+    return totals
+
+
+def test_counters_add_up_and_gauges_keep_the_last() -> None:
+    aggregate = Aggregate()
+    for amount in (1, 2, 3):
+        aggregate.count("a", amount)
+        aggregate.gauge("g", amount)
+    assert text(aggregate) == "a:6|c\ng:3|g"
+
+
+def test_equal_durations_become_one_value_with_a_rate() -> None:
+    aggregate = Aggregate("p.")
+    for duration in (1.234, 1.2341, 1.2339, 20):
+        aggregate.observe("ms", "t", duration)
+    line = text(aggregate)
+    assert line.startswith("p.t:1.23|ms|@0.3")
+    assert line.endswith(":20|ms")
+    assert read(line) == {"p.t": 4}
+
+
+def test_the_exporter_observes_exactly_as_often() -> None:
+    for number in (*range(1, 300), 999, 12_345, 1_000_003, 20_000_000):
+        aggregate = Aggregate()
+        aggregate.observe("ms", "t", 5)
+        (sample,) = aggregate._pending
+        aggregate._pending[sample] = number
+        assert read(text(aggregate)) == {"t": number}
+
+
+def test_large_counters_are_exact() -> None:
+    aggregate = Aggregate()
+    aggregate.count("a", 123_456_789_012)
+    assert text(aggregate) == "a:123456789012|c"
+
+
+def test_memory_is_bounded_and_nothing_is_lost() -> None:
+    aggregate = Aggregate()
+    rng = random.Random(1)
+    for _ in range(100_000):
+        aggregate.observe("ms", "t", 10 ** rng.uniform(-3, 7))
+    assert len(aggregate) <= 9_100
+    assert read(text(aggregate)) == {"t": 100_000}
+
+
+def test_datagrams_are_small_and_whole() -> None:
+    aggregate = Aggregate("prefix.")
+    for number in range(2_000):
+        aggregate.count(f"counter{number % 50}")
+        aggregate.observe("ms", "t", number)
+    datagrams = list(aggregate.datagrams())
+    assert len(datagrams) > 1
+    for datagram, _ in datagrams:
+        assert len(datagram) <= MAX_DATAGRAM
+        assert all(line.startswith(b"prefix.") for line in datagram.split(b"\n"))
+
+
+def test_what_was_delivered_is_gone_and_the_rest_stays() -> None:
+    aggregate = Aggregate()
+    for number in range(1_000):
+        aggregate.observe("ms", "t", number + 0.5)
+    before = len(aggregate)
+    _, samples = next(aggregate.datagrams())
+    aggregate.delivered(samples)
+    assert len(aggregate) == before - len(samples)
+    for _, samples in aggregate.datagrams():
+        aggregate.delivered(samples)
+    assert text(aggregate) == ""
