@@ -117,12 +117,15 @@ def _in_folder(application: Application, root: Path, python: str) -> _Run:
         if not cwd.is_dir():
             reason = f"the working folder {application.working_dir}: no such file or directory"
             return view.Ended(127, failed=reason)
-        return view.stay(
+        ended = view.stay(
             [*words, *_arguments(application, str(root), seconds)],
             env=merged.environment(root, environment),
             cwd=str(cwd),
             timeout=seconds,
         )
+        # Paths as they are in the rock.
+        output, reply = (text.replace(bytes(root), b"") for text in (ended.output, ended.reply))
+        return replace(ended, output=output, reply=reply)
 
     return run
 
@@ -135,7 +138,6 @@ def _arguments(application: Application, root: str, seconds: float) -> list[str]
         "arguments": application.arguments,
         # Uvicorn puts --app-dir first, Gunicorn its folder and then --pythonpath before it.
         "path": [root + entry for entry in (*application.path, application.working_dir)],
-        "root": root,
         "seconds": seconds,
     }
     # Compiled under a name of its own, to be told from the application's frames.

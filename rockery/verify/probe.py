@@ -5,10 +5,9 @@ library: it is passed as source text after ``-c``, with a request as its one arg
 imports nothing of rockery. It judges nothing either; ``verdict.py`` does.
 
 The request is JSON: ``module``, ``attribute``, ``call``, ``arguments``, ``path`` (folders
-to put first on ``sys.path``), ``root`` (where the rock's root lies, "" in a view) and
-``seconds`` until the command is killed. The reply goes to descriptor 3 as JSON on a line of
-its own: ``{"hello": …}`` at the start and the report at the end. What else stands there are
-stacks of threads, written shortly before the time is up.
+to put first on ``sys.path``) and ``seconds`` until the command is killed. The reply goes to
+descriptor 3 as JSON on a line of its own: ``{"hello": …}`` at the start and the report at
+the end. What else stands there are stacks of threads, written shortly before the time is up.
 """
 
 from __future__ import annotations
@@ -48,7 +47,7 @@ def main() -> None:
             os.environ["HOME"] = "/"
     seconds = request["seconds"]
     faulthandler.dump_traceback_later(seconds * 0.9, file=_REPLY)
-    places = Places(request["root"], request["module"])
+    places = Places(request["module"])
     reads = Reads(places)
     reads.record()
     stage, sentence, raised = "import", None, []
@@ -129,8 +128,7 @@ def _arguments(source: str) -> tuple[list[Any], dict[str, Any]]:
 class Places:
     """Tells the project's files from its dependencies' and from Python's own."""
 
-    def __init__(self, root: str, module: str) -> None:
-        self._root = root
+    def __init__(self, module: str) -> None:
         # A project may be installed as a package, and then lies among its dependencies.
         self._package = module.partition(".")[0]
         self._library = os.path.dirname(os.__file__) + os.sep  # noqa: PTH120
@@ -156,27 +154,17 @@ class Places:
                 for kind in type(error).__mro__
                 if kind.__module__ == builtins.__name__
             ],
-            "message": self._shown(error),
+            "message": _shown(error),
             "key": first if isinstance(error, KeyError) and isinstance(first, str) else None,
             "name": _text(getattr(error, "name", None)),
             "submodule": _text(getattr(error, "name_from", None)),
             "owner": self._owner(error),
-            "file": self._inside(filename) if isinstance(filename, str) else None,
+            "file": _text(filename),
             "line": getattr(error, "lineno", None) if isinstance(error, SyntaxError) else None,
             "text": text.strip()[:200] if isinstance(text, str) else None,
             "frames": self._frames(error),
             "fields": _settings(error),
         }
-
-    def _inside(self, text: str) -> str:
-        return text.replace(self._root, "") if self._root else text
-
-    def _shown(self, error: BaseException) -> str:
-        try:
-            message = str(error)
-        except Exception:
-            message = "(its message cannot be shown)"
-        return self._inside(message)[:_LONGEST]
 
     def _owner(self, error: BaseException) -> str | None:
         """Return whose module it is that lacks an attribute."""
@@ -192,7 +180,7 @@ class Places:
                 continue
             frames.append(
                 {
-                    "file": self._inside(frame.filename),
+                    "file": frame.filename,
                     "line": frame.lineno or 0,
                     "function": frame.name,
                     "text": (frame.line or "")[:200],
@@ -340,12 +328,21 @@ def _model(error: Any) -> Any:
     return None
 
 
+def _shown(error: BaseException) -> str:
+    try:
+        return str(error)[:_LONGEST]
+    except Exception:
+        return "(its message cannot be shown)"
+
+
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
 def _reply(message: dict[str, Any]) -> None:
-    line = b"\n" + json.dumps(message).encode("utf-8", "replace") + b"\n"
+    # Not escaped, so that paths stand there as they are; half a surrogate pair is.
+    text = json.dumps(message, ensure_ascii=False)
+    line = b"\n" + text.encode("utf-8", "backslashreplace") + b"\n"
     while line:
         line = line[os.write(_REPLY, line) :]
 

@@ -187,13 +187,9 @@ def judge_end(application: Application, ended: Ended, reply: bytes, wanted: Sequ
     if ended.failed is not None:
         return Verdict("broken", f"cannot import {application}: cannot start {ended.failed}")
     if ended.timed_out and greeted(reply):
-        # The stack that the probe left, innermost first; ours is at its end.
-        stack = [
-            line.strip()
-            for line in reply.decode(errors="replace").splitlines()
-            if line.startswith("  File ") and "<frozen importlib" not in line
-            and "<rockery probe>" not in line
-        ]  # fmt: skip
+        # The stack that the probe left, innermost first, without what isn't the application's.
+        lines = [line.strip() for line in reply.decode(errors="replace").splitlines()]
+        stack = [line for line in lines if re.match(r'File "(?!<|.*/importlib/)', line)]
         message = f"{application} was still being imported after {seconds:g} s"
         return Verdict("wants-settings", message, names, (*stack[:10], *printed))
     if not greeted(reply):

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
+from rockery.errors import Problem, RockeryError
 from rockery.verify import keeper
 
 #: User and group ``_daemon_`` of every rock.
@@ -82,6 +83,7 @@ def enter(
 
     Raises:
         Forbidden: the host doesn't allow it.
+        RockeryError: the keeper died.
     """
     # A folder named twice is no overlay; the upper one hides the lower one entirely.
     trees = [str(tree.resolve(strict=True)) for tree in lowerdirs]
@@ -169,7 +171,8 @@ def _keep(order: keeper.Order, *, capture: bool) -> Ended:
                 process.kill()
                 process.wait()
     if not received[answer]:
-        raise Forbidden(_last_line(received[output], process.returncode))
+        reason = _last_line(received[output], process.returncode)
+        raise RockeryError(Problem(f"cannot run {order['argv'][0]}: {reason}", "keeper-failed"))
     outcome: keeper.Answer = json.loads(received[answer])
     if outcome["forbidden"] is not None:
         raise Forbidden(outcome["forbidden"])

@@ -1,0 +1,181 @@
+"""A real target: this release's Python and libraries, and real packages from the index."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from rockery.verify import merged
+
+_FOLDERS = ("bin", "lib", "lib64", "sbin")
+_EXTRA = ("libgcc-s1", "libstdc++6", "zlib1g", "libexpat1")
+_PACKAGES = ("flask", "pydantic-settings", "python-decouple", "environs", "starlette", "gevent")
+
+
+def _apt(*words: str) -> str:
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"cannot have a target: {' '.join(words)}: {done.stderr.strip()}")
+    return done.stdout
+
+
+def _depends(*packages: str) -> list[str]:
+    shown = _apt(
+        "apt-cache", "depends", "--no-recommends", "--no-suggests", "--important", *packages
+    )
+    return re.findall(r"^ *\|?(?:Pre)?Depends: ([\w.+-]+)", shown, re.MULTILINE)
+
+
+@pytest.fixture(scope="session")
+def cache(pytestconfig: pytest.Config) -> Path:
+    assert pytestconfig.cache
+    return pytestconfig.cache.mkdir("verify")
+
+
+@pytest.fixture(scope="session")
+def runtime(cache: Path) -> Path:
+    """The tree of a runtime layer, made once and kept in pytest's cache."""
+    tree = cache / "runtime"
+    if tree.is_dir():
+        return tree
+    if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
+        pytest.skip("cannot have a target: no apt-get or dpkg-deb here")
+    version = next(
+        name.removesuffix("-minimal")
+        for name in _depends("python3-minimal")
+        if re.fullmatch(r"python3\.\d+-minimal", name)
+    )
+    own = [f"{version}-minimal", f"lib{version}-minimal", f"lib{version}-stdlib"]
+    needed = {name for name in _depends(*own) if name.startswith(("lib", "zlib"))}
+    archives = cache / "archives"
+    archives.mkdir(exist_ok=True)
+    options = ["-o", "APT::Sandbox::User=root"]
+    done = subprocess.run(
+        ["apt-get", *options, "download", *sorted({*own, *needed, *_EXTRA})],
+        cwd=archives, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        pytest.skip(f"cannot have a target: {done.stderr.strip()}")
+    made = cache / f"runtime.{os.getpid()}"
+    for folder in _FOLDERS:
+        (made / "usr" / folder).mkdir(parents=True)
+        (made / folder).symlink_to(f"usr/{folder}")
+    for archive in archives.glob("*.deb"):
+        with subprocess.Popen(
+            ["dpkg-deb", "--fsys-tarfile", archive], stdout=subprocess.PIPE
+        ) as opened:
+            subprocess.run(
+                ["tar", "-x", "--no-same-owner", "--keep-directory-symlink", "-C", made],
+                stdin=opened.stdout, check=True,
+            )  # fmt: skip
+    shutil.rmtree(made / "usr/share", ignore_errors=True)
+    (made / "usr/bin/python3").symlink_to(version)
+    _compile(made, made / "usr/lib" / version)
+    (made / "tmp").mkdir(mode=0o1777)
+    (made / "etc").mkdir(exist_ok=True)
+    (made / "etc/passwd").write_text("_daemon_:x:584792:584792::/var/lib/pebble:/usr/bin/false\n")
+    made.rename(tree)
+    return tree
+
+
+@pytest.fixture(scope="session")
+def dependencies(cache: Path, runtime: Path) -> Path:
+    """The tree of a dependency layer: Flask, pydantic and others, for the target's Python."""
+    tree = cache / "dependencies"
+    if tree.is_dir():
+        return tree
+    version = (runtime / "usr/bin/python3").readlink().name.removeprefix("python")
+    made = cache / f"dependencies.{os.getpid()}"
+    done = subprocess.run(
+        [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--only-binary", ":all:",
+         "--python-version", version, "--link-mode", "copy", "--target",
+         made / f"usr/local/lib/python{version}/dist-packages", *_PACKAGES],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        pytest.skip(f"cannot have dependencies: {done.stderr.strip()}")
+    _compile(runtime, made)
+    made.rename(tree)
+    return tree
+
+
+def _compile(runtime: Path, folder: Path) -> None:
+    """Compile bytecode with the target's Python, as a pack does."""
+    python = merged.command(runtime, "/usr/bin/python3")
+    assert python
+    options = ["-q", "--invalidation-mode", "unchecked-hash"]
+    subprocess.run([*python, "-m", "compileall", *options, folder], check=False)
+
+
+Project = Callable[..., Path]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """Make the tree of an app layer from ``name=source``; "__" in a name is a slash."""
+
+    def make(**files: str) -> Path:
+        tree = tmp_path / "app"
+        for name, text in files.items():
+            path = tree / "flask/app" / (name.replace("__", "/") + ".py")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.exists() or path.read_text() != text:
+                path.write_text(text)
+        return tree
+
+    return make
+
+
+@pytest.fixture
+def snapshot() -> Callable[..., list[tuple[object, ...]]]:
+    """Take down all that would show that anybody wrote into some trees."""
+
+    def take(*trees: Path) -> list[tuple[object, ...]]:
+        return sorted(
+            (str(path), stat.st_mode, path.is_dir() or stat.st_size, stat.st_mtime_ns)
+            for tree in trees
+            for path in [tree, *tree.rglob("*")]
+            for stat in [path.lstat()]
+        )
+
+    return take
+
+
+def _processes() -> set[tuple[str, str]]:
+    """Return (id, command line) of everything that runs our keeper or a probe."""
+    found = set()
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            with contextlib.suppress(OSError):
+                command = (process / "cmdline").read_bytes()
+                if b"keeper.py" in command or b"rockery probe" in command:
+                    found.add((process.name, command[:80].decode(errors="replace")))
+    return found
+
+
+def _mounts() -> set[str]:
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    return {line for line in lines if "rockery-" in line or "overlay" in line}
+
+
+def _folders() -> set[Path]:
+    return set(Path(tempfile.gettempdir()).glob("rockery-v*"))
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind() -> Iterator[None]:
+    """No process, no mount and no folder stays after any test."""
+    before = _processes(), _mounts(), _folders()
+    yield
+    assert _processes() <= before[0]
+    assert _mounts() <= before[1]
+    assert _folders() <= before[2]
