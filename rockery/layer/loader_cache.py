@@ -98,8 +98,9 @@ def elf_soname(content: Content, machine: int) -> str | None:
         kind, of = struct.unpack_from("<HH", header, 16)
         if kind != 3 or of != machine:
             return None
-        table, entry_size, count = struct.unpack_from("<Q", header, 32)[0], *struct.unpack_from(
-            "<HH", header, 54
+        table, entry_size, count = (
+            struct.unpack_from("<Q", header, 32)[0],
+            *struct.unpack_from("<HH", header, 54),
         )
         loads, dynamic = [], None
         for n in range(count):

@@ -54,8 +54,7 @@ class Composition:
         special = [
             entry
             for path, entry in self.directories.items()
-            if path in implied - self.entries.keys()
-            and (entry.mode, entry.uid, entry.gid) != PLAIN
+            if path in implied - self.entries.keys() and (entry.mode, entry.uid, entry.gid) != PLAIN
         ]
         return [*special, *self.entries.values()]
 
@@ -319,9 +318,12 @@ def _certificates(composition: Composition, visible: Mapping[str, Entry]) -> Non
     composition.add(file("etc/ssl/certs/ca-certificates.crt", bundle))
     listed = "".join(f"{name.removeprefix(folder)}\n" for name in names)
     composition.add(file("etc/ca-certificates.conf", listed))
-    composition.entries.setdefault("usr/lib/ssl/certs", symlink("usr/lib/ssl/certs", "/etc/ssl/certs"))
     composition.entries.setdefault(
-        "usr/lib/ssl/cert.pem", symlink("usr/lib/ssl/cert.pem", "/etc/ssl/certs/ca-certificates.crt")
+        "usr/lib/ssl/certs", symlink("usr/lib/ssl/certs", "/etc/ssl/certs")
+    )
+    composition.entries.setdefault(
+        "usr/lib/ssl/cert.pem",
+        symlink("usr/lib/ssl/cert.pem", "/etc/ssl/certs/ca-certificates.crt"),
     )
 
 
@@ -367,7 +369,9 @@ def _alternatives(composition: Composition, members: Sequence[Member]) -> None:
             if path.lstrip("/") in composition.entries:
                 composition.add(symlink(f"etc/alternatives/{own_name}", path))
                 composition.add(symlink(link.lstrip("/"), f"/etc/alternatives/{own_name}"))
-        composition.add(file(f"var/lib/dpkg/alternatives/{name}", _alternatives_record(name, every)))
+        composition.add(
+            file(f"var/lib/dpkg/alternatives/{name}", _alternatives_record(name, every))
+        )
 
 
 def _alternatives_record(name: str, every: Iterable[_Alternative]) -> str:
@@ -465,7 +469,10 @@ def _generate_full(
 ) -> None:
     """Make what the maintainer scripts of a minimal system make."""
     entries = composition.entries
-    masters = {"passwd": "usr/share/base-passwd/passwd.master", "group": "usr/share/base-passwd/group.master"}
+    masters = {
+        "passwd": "usr/share/base-passwd/passwd.master",
+        "group": "usr/share/base-passwd/group.master",
+    }
     texts = {name: _text(entries.get(path)) for name, path in masters.items()}
     for name, text in texts.items():
         composition.add(file(f"etc/{name}", text.replace(":*:", ":x:")))
@@ -486,9 +493,9 @@ def _generate_full(
     if "usr/share/base-files/shells" not in entries:
         composition.add(file("etc/shells", "/bin/sh\n/bin/bash\n/usr/bin/bash\n"))
     for name in ("account", "auth", "password", "session"):
-        source = entries.get(f"usr/share/pam/common-{name}")
-        if source is not None:
-            composition.add(file(f"etc/pam.d/common-{name}", _pam(name, _text(source))))
+        template = entries.get(f"usr/share/pam/common-{name}")
+        if template is not None:
+            composition.add(file(f"etc/pam.d/common-{name}", _pam(name, _text(template))))
     composition.add(symlink("etc/localtime", "/usr/share/zoneinfo/Etc/UTC"))
     composition.add(file("etc/timezone", "Etc/UTC\n"))
     for path in ("boot", "media", "mnt", "etc/apt/sources.list.d", "etc/opt"):

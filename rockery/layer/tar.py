@@ -17,9 +17,7 @@ _TYPES = {
 _BLOCK = tarfile.BLOCKSIZE
 
 
-def write(
-    entries: Iterable[Entry], sink: Callable[[bytes], object], mtime: int
-) -> dict[str, str]:
+def write(entries: Iterable[Entry], sink: Callable[[bytes], object], mtime: int) -> dict[str, str]:
     """Write ``entries`` as a tar stream: numeric owners, no names, one time for all.
 
     The order is the caller's. ``mtime`` is in seconds since the epoch. PAX headers appear

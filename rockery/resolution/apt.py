@@ -177,7 +177,11 @@ class Apt:
                 )
             return
         with self.store.lock(f"apt-{self.name}"):
-            if not fresh and stamp.exists() and time.time() - stamp.stat().st_mtime < INDEX_LIFETIME:
+            if (
+                not fresh
+                and stamp.exists()
+                and time.time() - stamp.stat().st_mtime < INDEX_LIFETIME
+            ):
                 return
             self._lay_out()
             done = self._run("apt-get", "update", "--error-on=any")
@@ -297,9 +301,7 @@ class Apt:
             lines.append('APT::Sandbox::User "root";')
         return "\n".join([*lines, *_carried_over()]) + "\n"
 
-    def _run(
-        self, *command: str, cwd: Path | None = None
-    ) -> subprocess.CompletedProcess[str]:
+    def _run(self, *command: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             command,
             cwd=cwd,

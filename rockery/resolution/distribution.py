@@ -111,27 +111,32 @@ def without_script_dependencies(
     ``bases/rules.yaml`` names such dependencies; a package stays where a name that was asked
     for, or a dependency that counts, leads to it.
     """
+    reached = reachable(packages, wanted, base)
+    return tuple(package for package in packages if package.name in reached)
+
+
+def reachable(packages: Sequence[Package], wanted: Iterable[str], base: Base) -> set[str]:
+    """Return the names of the packages to which ``wanted`` leads over real dependencies."""
     by_name: dict[str, list[Package]] = {}
     for package in packages:
-        fields = package.fields
-        for name in [package.name, *_flat(fields.get("Provides", ""))]:
+        for name in [package.name, *_flat(package.fields.get("Provides", ""))]:
             by_name.setdefault(name, []).append(package)
     ignored = base.rules.script_dependencies
     everywhere = set(ignored.get("*", ()))
-    reached: dict[str, Package] = {}
-    waiting = [re.split("[:=/]", name)[0] for name in wanted]
+    reached: set[str] = set()
+    waiting = [re.split("[:=/]", split_slice(word)[0])[0] for word in wanted]
     while waiting:
         for package in by_name.get(waiting.pop(), ()):
             if package.name in reached:
                 continue
-            reached[package.name] = package
+            reached.add(package.name)
             skip = everywhere | set(ignored.get(package.name, ()))
             fields = package.fields
             for field in ("Pre-Depends", "Depends"):
                 for alternatives in iter_relations(fields.get(field, "")):
                     if not skip.intersection(alternatives):
                         waiting += [name for name in alternatives if name in by_name]
-    return tuple(p for p in packages if p.name in reached)
+    return reached
 
 
 def _flat(field: str) -> list[str]:

@@ -105,7 +105,11 @@ def identity(request: PythonRequest, target: Mapping[str, str]) -> str:
         request.projects,
         dict(request.digests),
         # Another index is another resolution.
-        {name: value for name, value in os.environ.items() if re.match(r"UV_\w*INDEX|UV_EXCL", name)},
+        {
+            name: value
+            for name, value in os.environ.items()
+            if re.match(r"UV_\w*INDEX|UV_EXCL", name)
+        },
     ]
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
@@ -177,6 +181,9 @@ def _split_local(text: str, folder: Path) -> tuple[str, list[str]]:
     return "".join(f"{line}\n" for line in kept), local
 
 
+#: What uv draws in front of its explanations.
+_ORNAMENTS = " \u00d7\u2570\u2500\u25b6\u2502\u251c"
+
 _NETWORK = re.compile(
     r"dns error|Connect(?:ion)? (?:refused|reset|timed out)|error sending request|"
     r"Could not connect|tls|certificate|timed out|Failed to fetch|network",
@@ -188,7 +195,7 @@ def _problem(
     done: subprocess.CompletedProcess[str], request: PythonRequest
 ) -> ProjectError | SurroundingsError:
     said = [line.rstrip() for line in done.stderr.splitlines() if line.strip()]
-    text = " ".join(line.strip(" ×╰─▶│├") for line in said)
+    text = " ".join(line.strip(_ORNAMENTS) for line in said)
     if "No space left" in text:
         return SurroundingsError(
             Problem(
@@ -198,7 +205,9 @@ def _problem(
                 details=tuple(said),
             )
         )
-    absent = re.search(r"(?:Because|and) (\S+) was not found in the (?:package registry|provided)", text)
+    absent = re.search(
+        r"(?:Because|and) (\S+) was not found in the (?:package registry|provided)", text
+    )
     if absent and "offline" not in text.lower():
         name = absent[1]
         return ProjectError(
@@ -253,4 +262,3 @@ def locate(request: PythonRequest, name: str) -> Location | None:
             if found and re.sub(r"[-_.]+", "-", found[1]).lower() == wanted:
                 return Location(path, number)
     return request.where
-

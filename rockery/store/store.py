@@ -14,7 +14,7 @@ from pathlib import Path
 from rockery.errors import Problem, SurroundingsError
 
 #: What the store holds; each is a folder below its root.
-KINDS = ("layers", "packages", "trees", "resolutions", "components", "indexes", "verdicts")
+KINDS = ("layers", "packages", "trees", "resolutions", "components", "verdicts", "projects")
 
 
 def default_root() -> Path:
@@ -100,7 +100,8 @@ class Store:
 
     def _path(self, kind: str, key: str) -> Path:
         assert kind in KINDS, kind
-        assert key and "/" not in key and not key.startswith("."), key
+        assert key, "a key names something"
+        assert "/" not in key, key
         return self.root / kind / key
 
 

@@ -1,0 +1,20 @@
+"""The command line. Nothing below this package prints."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from rockery import __version__
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words in (["--version"], ["-V"], ["version"]):
+        # Asked for by scripts all the time; all else costs more than the answer.
+        print(f"rockery {__version__}")
+        return 0
+    from rockery.cli.run import run
+
+    return run(words)

@@ -1,0 +1,142 @@
+"""What a person, a log or a CI sees: messages and progress, all on standard error."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, TextIO
+
+from rockery.errors import Problem
+
+if TYPE_CHECKING:
+    from rich.status import Status
+
+#: Lines of details that are shown without --verbose.
+_DETAILS = 25
+
+
+class Screen:
+    """Tells how a command goes; also the watcher of a pack.
+
+    On a terminal a step is a moving line, elsewhere a plain one when it is done. Under
+    GitHub's CI problems are annotations besides.
+    """
+
+    def __init__(self, *, quiet: bool, verbose: bool, stream: TextIO | None = None) -> None:
+        self.quiet = quiet
+        self.verbose = verbose
+        self._stream = stream or sys.stderr
+        self._live = self._stream.isatty() and not quiet and os.environ.get("TERM") != "dumb"
+        self._colour = self._live and "NO_COLOR" not in os.environ
+        self._github = os.environ.get("GITHUB_ACTIONS") == "true"
+        self._status: Status | None = None
+        self._started: dict[str, float] = {}
+        self._noted: set[Problem] = set()
+
+    def __enter__(self) -> Screen:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop()
+
+    # A pack's watcher.
+
+    def step(self, title: str) -> None:
+        """Begin a step."""
+        self._started[title] = time.monotonic()
+        if not self._live:
+            return
+        if self._status is None:
+            from rich.console import Console
+            from rich.status import Status
+
+            console = Console(file=self._stream, no_color=not self._colour)
+            self._status = Status(title, console=console)
+            self._status.start()
+        self._status.update(title)
+
+    def done(self, title: str, outcome: str) -> None:
+        """End a step: what came of it, and how long it took."""
+        took = time.monotonic() - self._started.pop(title, time.monotonic())
+        if not self.quiet:
+            self._line(f"{title}: {outcome} ({took:.1f} s)")
+
+    def note(self, problem: Problem) -> None:
+        """Say something that doesn't end the command, once."""
+        if self.quiet or problem in self._noted:
+            return
+        self._noted.add(problem)
+        self._problem(problem, "note")
+
+    # Messages.
+
+    def say(self, text: str) -> None:
+        """Say a sentence, unless --quiet."""
+        if not self.quiet:
+            self._line(text)
+
+    def problems(self, problems: Iterable[Problem]) -> None:
+        """Tell what is wrong, where, and what to do."""
+        self._stop()
+        for problem in problems:
+            self._problem(problem, "error")
+
+    def fault(self, error: Exception) -> None:
+        """Tell of a fault of rockery's own, with what a report of it needs."""
+        self._stop()
+        for line in traceback.format_exception(error):
+            self._stream.write(line)
+        self._line(
+            "error: this is a fault of rockery itself; please report it with the lines above"
+        )
+
+    def _problem(self, problem: Problem, grade: str) -> None:
+        place = f"{problem.where}: " if problem.where else ""
+        self._line(f"{self._graded(grade)}: {place}{problem.message}")
+        details = problem.details if self.verbose else problem.details[:_DETAILS]
+        for line in details:
+            self._line(f"  {line}")
+        if len(details) < len(problem.details):
+            self._line(f"  … {len(problem.details) - len(details)} more lines with --verbose")
+        if problem.remedy:
+            self._line(f"  → {problem.remedy}")
+        if self._github:
+            self._annotate(problem, "error" if grade == "error" else "notice")
+
+    def _graded(self, grade: str) -> str:
+        if not self._colour:
+            return grade
+        colour = {"error": "31", "note": "33"}[grade]
+        return f"\x1b[1;{colour}m{grade}\x1b[0m"
+
+    def _annotate(self, problem: Problem, level: str) -> None:
+        where = problem.where
+        fields = [f"title={problem.code}"]
+        if where is not None:
+            fields += [f"file={where.file}"]
+            fields += [f"line={where.line}"] if where.line else []
+            fields += [f"col={where.column}"] if where.column else []
+        text = problem.message + (f"; {problem.remedy}" if problem.remedy else "")
+        text = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+        self._line(f"::{level} {','.join(fields)}::{text}")
+
+    def _line(self, text: str) -> None:
+        if self._status is not None:
+            self._status.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        else:
+            self._stream.write(f"{text}\n")
+            self._stream.flush()
+
+    def _stop(self) -> None:
+        if self._status is not None:
+            self._status.stop()
+            self._status = None

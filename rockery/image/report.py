@@ -1,0 +1,170 @@
+"""What a ``.rock`` file tells of itself: layers, services and packages."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import posixpath
+import re
+import tarfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rockery.errors import Problem, UsageError
+from rockery.layer.configuration import OWN_PEBBLE
+
+
+@dataclass
+class LayerReport:
+    """A layer: sizes in bytes, compressed and not."""
+
+    title: str
+    digest: str
+    size: int
+    content_size: int = 0
+    files: int = 0
+
+
+@dataclass
+class Report:
+    """What is in a rock."""
+
+    name: str
+    digest: str
+    image_id: str
+    config: dict[str, Any]
+    archive_size: int
+    layers: list[LayerReport] = field(default_factory=list)
+    services: dict[str, dict[str, Any]] = field(default_factory=dict)
+    distribution: dict[str, str] = field(default_factory=dict)
+    python: dict[str, str] = field(default_factory=dict)
+
+    def document(self) -> dict[str, Any]:
+        """Return this as JSON data."""
+        return {
+            "schema_version": 1,
+            "name": self.name,
+            "digest": self.digest,
+            "image_id": self.image_id,
+            "architecture": self.config["architecture"],
+            "user": self.config["config"].get("User", ""),
+            "entrypoint": self.config["config"].get("Entrypoint", []),
+            "environment": self.config["config"].get("Env", []),
+            "archive_size": self.archive_size,
+            "layers": [vars(layer) for layer in self.layers],
+            "services": self.services,
+            "packages": {"distribution": self.distribution, "python": self.python},
+        }
+
+    def lines(self) -> list[str]:
+        """Return this as text for a person."""
+        config = self.config["config"]
+        lines = [
+            f"{self.name}  {_megabytes(self.archive_size)}  {self.config['architecture']}",
+            f"digest      {self.digest}",
+            f"image id    {self.image_id}",
+            f"user        {config.get('User') or 'root'}",
+            f"entrypoint  {' '.join(config.get('Entrypoint', []))}",
+            "",
+            "layers, from the bottom (compressed, files' sizes, files)",
+        ]
+        width = max(len(layer.title) for layer in self.layers)
+        for layer in self.layers:
+            sizes = f"{_megabytes(layer.size):>9}  {_megabytes(layer.content_size):>9}"
+            lines.append(
+                f"  {layer.title:<{width}}  {sizes}  {layer.files:>6}  {layer.digest[7:19]}"
+            )
+        lines += ["", "services"]
+        for name, service in self.services.items():
+            lines.append(
+                f"  {name} ({service.get('startup', 'disabled')}): {service.get('command', '')}"
+            )
+        for title, packages in (
+            ("packages of the distribution", self.distribution),
+            ("Python packages", self.python),
+        ):
+            lines += ["", f"{title} ({len(packages)})"]
+            lines += [f"  {name} {version}" for name, version in sorted(packages.items())]
+        return lines
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB"
+
+
+def report(path: Path) -> Report:
+    """Read the archive at ``path``.
+
+    Raises:
+        UsageError: it isn't a rock.
+    """
+    try:
+        with tarfile.open(path, mode="r:") as archive:
+            return _read(archive, path)
+    except FileNotFoundError as error:
+        raise UsageError(Problem(f"cannot find {path}", "missing-file")) from error
+    except (tarfile.TarError, KeyError, ValueError, OSError, EOFError) as error:
+        raise UsageError(
+            Problem(
+                f"cannot read {path}: it is no rock ({error})",
+                "unreadable-rock",
+                remedy="name a .rock file that 'rockery pack' wrote",
+            )
+        ) from error
+
+
+def _read(archive: tarfile.TarFile, path: Path) -> Report:
+    def load(name: str) -> Any:
+        stream = archive.extractfile(name)
+        assert stream is not None
+        return json.loads(stream.read())
+
+    entry = load("index.json")["manifests"][0]
+    manifest = load(f"blobs/{entry['digest'].replace(':', '/')}")
+    image_id = manifest["config"]["digest"]
+    config = load(f"blobs/{image_id.replace(':', '/')}")
+    annotations = manifest.get("annotations", {})
+    version = annotations.get("org.opencontainers.image.version", "")
+    name = f"{annotations.get('org.opencontainers.image.ref.name', path.stem)} {version}"
+    found = Report(name, entry["digest"], image_id, config, path.stat().st_size)
+    for layer in manifest["layers"]:
+        title = layer.get("annotations", {}).get("org.opencontainers.image.title", "layer")
+        one = LayerReport(title, layer["digest"], layer["size"])
+        found.layers.append(one)
+        blob = archive.extractfile(f"blobs/{layer['digest'].replace(':', '/')}")
+        assert blob is not None
+        with gzip.open(blob) as plain, tarfile.open(fileobj=plain, mode="r|") as files:
+            for member in files:
+                one.files += member.isfile()
+                one.content_size += member.size
+                if member.isfile():
+                    _look(found, member, files)
+    return found
+
+
+def _look(found: Report, member: tarfile.TarInfo, files: tarfile.TarFile) -> None:
+    """Take what a file says of services and packages."""
+    folder, name = posixpath.split(member.name)
+    if folder == f"{OWN_PEBBLE}/layers":
+        found.services |= yaml.safe_load(_text(member, files)).get("services", {})
+    elif member.name == ".rock/python-packages.txt":
+        pinned = re.findall(
+            r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^ ;\\\s]+)", _text(member, files), re.M
+        )
+        found.python |= dict(pinned)
+    elif member.name == "var/lib/dpkg/status" or (
+        folder == "var/lib/dpkg/status.d" and not name.endswith(".md5sums")
+    ):
+        for stanza in _text(member, files).split("\n\n"):
+            fields = dict(re.findall(r"^(Package|Version): (.*)$", stanza, re.M))
+            if "Package" in fields:
+                found.distribution[fields["Package"]] = fields.get("Version", "")
+
+
+def _text(member: tarfile.TarInfo, files: tarfile.TarFile) -> str:
+    stream = files.extractfile(member)
+    assert stream is not None
+    return stream.read().decode("utf-8", "replace")

@@ -1,0 +1,26 @@
+"""An image's name and configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class ImageSettings:
+    """The image's name, and what a container engine reads from its configuration."""
+
+    name: str
+    version: str
+    architecture: str
+    user: str
+    environment: Mapping[str, str]
+    entrypoint: tuple[str, ...]
+    command: tuple[str, ...]
+    annotations: Mapping[str, str]
+    ports: tuple[str, ...] = field(default=())
+
+    @property
+    def reference(self) -> str:
+        """The name in an engine: "hello:0.1"."""
+        return f"{self.name}:{self.version.replace('+', '_')}"

@@ -1,0 +1,235 @@
+"""The layer of all Python packages: installed by uv for the target, then normalised.
+
+uv installs into a folder of its own; from there every file goes to the place where the
+rock's Python looks by itself. What uv leaves behind that differs from run to run is left
+out (`packing-facts`: its lock and cache marks, absolute paths, shebangs).
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import io
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rockery.errors import Problem, ProjectError, SurroundingsError
+from rockery.layer.entry import Content, Entry, Inline, Stored, file, read
+from rockery.resolution.python import PythonResolution, PythonTarget
+
+#: Raise it when the code below makes other bytes from the same inputs.
+RECIPE = 1
+
+_LEFT_OUT = {".lock", "uv_cache.json", "uv_build.json"}
+_SHEBANG = re.compile(rb"\A#!.*python[^\n]*|\A#!/bin/sh\n'''exec' .*\n' '''", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Sysroot:
+    """What compiles C for the target: a tree with its headers, and the compiler to use."""
+
+    root: Path
+    compiler: str
+
+    def variables(self, build_root: Path) -> dict[str, str]:
+        """Return the environment that makes a build use the target's headers only.
+
+        The flags leave out what differs from run to run: paths, debug data, build ids.
+        """
+        flags = f"-g0 -ffile-prefix-map={build_root}=. -ffile-prefix-map={self.root}="
+        return {
+            "CC": f"{self.compiler} --sysroot={self.root}",
+            "CXX": f"{self.compiler.replace('gcc', 'g++')} --sysroot={self.root}",
+            "LDSHARED": f"{self.compiler} --sysroot={self.root} -shared",
+            "CFLAGS": f"--sysroot={self.root} {flags} {self._includes()}",
+            "CXXFLAGS": f"--sysroot={self.root} {flags} {self._includes()}",
+            "LDFLAGS": f"--sysroot={self.root} -Wl,--build-id=none",
+            "PKG_CONFIG_SYSROOT_DIR": str(self.root),
+            "PKG_CONFIG_LIBDIR": ":".join(
+                str(path)
+                for path in (
+                    *self.root.glob("usr/lib/*-linux-gnu*/pkgconfig"),
+                    self.root / "usr/share/pkgconfig",
+                )
+            ),
+        }
+
+    def _includes(self) -> str:
+        return " ".join(f"-I{path}" for path in sorted(self.root.glob("usr/include/python3*")))
+
+
+def install(
+    resolution: PythonResolution,
+    folder: Path,
+    projects: Sequence[str],
+    target: PythonTarget,
+    scratch: Path,
+    sysroot: Sysroot | None,
+) -> Path:
+    """Install the resolved packages and the local ``projects`` of ``folder``; return where.
+
+    Raises:
+        ProjectError: a package doesn't build.
+        SurroundingsError: the package index can't be reached, or the disk is full.
+    """
+    site = scratch / "site"
+    site.mkdir()
+    pinned = scratch / "pinned.txt"
+    pinned.write_text(resolution.text)
+    variables = sysroot.variables(target.cache) if sysroot and not resolution.wheels else {}
+    common = ["pip", "install", "--quiet", "--no-deps", "--link-mode", "hardlink"]
+    common += ["--python", str(target.interpreter), "--target", str(site)]
+    if resolution.text.strip():
+        done = target.run(*common, "--requirement", str(pinned), cwd=folder, variables=variables)
+        _check(done)
+    for project in projects:
+        done = target.run(*common, str(folder / project), cwd=folder, variables=variables)
+        _check(done)
+    return site
+
+
+def _check(done: subprocess.CompletedProcess[str]) -> None:
+    if done.returncode == 0:
+        return
+    said = tuple(line.rstrip() for line in done.stderr.splitlines() if line.strip())
+    text = "\n".join(said)
+    if "No space left" in text:
+        raise SurroundingsError(
+            Problem(
+                "cannot install the Python packages: the disk is full",
+                code="disk-full",
+                remedy="free some space, or set ROCKERY_STORE",
+                details=said[-5:],
+            )
+        )
+    failed = re.search(r"Failed to build `?([^`\s]+)", text)
+    if failed:
+        remedy = "see what its build printed"
+        if re.search(
+            r"(gcc|cc|clang|compiler).*(not found|No such file)|command .*gcc.* failed", text
+        ):
+            remedy += (
+                "; a C compiler (apt-get install gcc) and the headers it misses (build-packages "
+            )
+            remedy += "of the dependencies part) may be what it wants"
+        raise ProjectError(
+            Problem(f"cannot build {failed[1]}", code="build-failed", remedy=remedy, details=said)
+        )
+    raise SurroundingsError(
+        Problem(
+            "cannot install the Python packages",
+            code="install-failed",
+            remedy="check the network and the proxy, then run again; --refresh resolves anew",
+            details=said,
+        )
+    )
+
+
+def compile_bytecode(site: Path, target: PythonTarget, packages: str) -> None:
+    """Compile all modules below ``site`` as if they lay in ``packages``.
+
+    The files name no time and are never checked against their source (PEP 552): a layer's
+    files don't change.
+    """
+    subprocess.run(
+        [
+            *(str(target.interpreter), "-m", "compileall", "-q", "-j", str(os.cpu_count() or 1)),
+            *("--invalidation-mode", "unchecked-hash", "-s", str(site), "-p", packages, str(site)),
+        ],
+        env={"PATH": os.environ.get("PATH", ""), "PYTHONHASHSEED": "0"},
+        capture_output=True,
+    )
+
+
+def entries(site: Path, python: str, resolution: PythonResolution) -> Iterator[Entry]:
+    """Give the files of a folder that uv installed into, at their places in the rock."""
+    packages = f"usr/local/lib/python{python}/dist-packages"
+    records: dict[str, list[tuple[str, str, str]]] = {}
+    for path in _files(site):
+        relative = path.relative_to(site).as_posix()
+        place = _place(relative, packages)
+        if place is None:
+            continue
+        content = _content(path, relative)
+        if content is None:
+            continue
+        executable = relative.startswith("bin/") or path.stat().st_mode & 0o100
+        yield Entry(place, "file", 0o755 if executable else 0o644, content=content)
+    for record in site.glob("*.dist-info/RECORD"):
+        info = record.parent.name
+        records[info] = list(_records(record, site, packages))
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(sorted(records[info]))
+        yield file(f"{packages}/{info}/RECORD", text.getvalue())
+    yield file(".rock/python-packages.txt", resolution.text)
+
+
+def _files(site: Path) -> Iterator[Path]:
+    for folder, names, files in os.walk(site):
+        names.sort()
+        for name in sorted(files):
+            yield Path(folder) / name
+
+
+def _place(relative: str, packages: str) -> str | None:
+    first, _, rest = relative.partition("/")
+    if relative in _LEFT_OUT or Path(relative).name in _LEFT_OUT:
+        return None
+    if relative.endswith(".dist-info/RECORD"):
+        return None  # written anew, last
+    if first == "bin" and rest:
+        return f"usr/bin/{rest}"
+    if first in ("share", "etc") and rest:
+        return f"usr/local/{relative}"
+    if first == "include" and rest:
+        return None
+    return f"{packages}/{relative}"
+
+
+def _content(path: Path, relative: str) -> Content | None:
+    if relative.endswith(".dist-info/direct_url.json") and b'"file:' in path.read_bytes():
+        return None
+    if relative.startswith("bin/"):
+        data = path.read_bytes()
+        if data.startswith(b"#!"):
+            return Inline(_SHEBANG.sub(b"#!/usr/bin/python3", data, count=1))
+    return Stored(path, path.stat().st_size)
+
+
+def _records(record: Path, site: Path, packages: str) -> Iterator[tuple[str, str, str]]:
+    """Give the lines of a RECORD for the files as they are in the rock."""
+    with record.open(newline="", encoding="utf-8") as stream:
+        rows = [row[0] for row in csv.reader(stream) if row]
+    for name in rows:
+        relative = os.path.normpath(name)
+        source = site / relative
+        if relative.startswith("../"):
+            # uv writes scripts relative to where it put them: always below bin/.
+            relative = "bin/" + Path(relative).name
+            source = site / relative
+        place = _place(relative, packages)
+        if place is None or not source.is_file():
+            continue
+        content = _content(source, relative)
+        if content is None:
+            continue
+        data = read(content)
+        digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+        yield os.path.relpath(place, packages), f"sha256={digest}", str(len(data))
+    own = f"{record.parent.name}/RECORD"
+    yield own, "", ""
+
+
+def compiler_identity() -> Mapping[str, str]:
+    """Return what of the host decides the bytes of compiled packages: its compiler."""
+    compiler = shutil.which("gcc") or shutil.which("cc")
+    if compiler is None:
+        return {"compiler": "none"}
+    said = subprocess.run([compiler, "--version"], capture_output=True, text=True).stdout
+    return {"compiler": said.splitlines()[0] if said else "unknown"}

@@ -1,0 +1,6 @@
+"""Packing: from a project's folder to an image, through resolving, planning and acting."""
+
+from rockery.pack.options import Options, Watcher
+from rockery.pack.pack import Packed, Prepared, image, planned, prepare
+
+__all__ = ["Options", "Packed", "Prepared", "Watcher", "image", "planned", "prepare"]

@@ -1,0 +1,448 @@
+"""Acting: makes the layers that a plan lacks."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from rockery.errors import Location, Problem, ProjectError, SurroundingsError
+from rockery.layer import Entry, Ground, Inline, Layer, Stored, build, deb, dependencies, load, tree
+from rockery.layer import key as layer_key
+from rockery.layer import runtime as composing
+from rockery.layer.compression import GZIP
+from rockery.layer.ground import PLAIN
+from rockery.pack.options import Options, Watcher
+from rockery.plan import (
+    BaseSpec,
+    ComponentSpec,
+    DependenciesSpec,
+    FilesSpec,
+    Plan,
+    PlannedLayer,
+    ProjectSpec,
+    RuntimeSpec,
+)
+from rockery.plan.parts import Parts, copied
+from rockery.project.fileset import passes, select
+from rockery.project.schema import Part
+from rockery.resolution import python
+from rockery.resolution.apt import Apt, Package
+from rockery.resolution.distribution import DistributionResolution
+from rockery.resolution.python import PythonRequest, PythonResolution, PythonTarget
+from rockery.store import Store
+
+#: What compiles C for a target, beside the compiler of the host.
+_SYSROOT = ("libc6-dev", "python3-dev")
+
+
+class Workshop:
+    """Makes layers of one rock in the store."""
+
+    def __init__(
+        self, store: Store, options: Options, parts: Parts, architecture: str, watcher: Watcher
+    ) -> None:
+        self.store = store
+        self.options = options
+        self.parts = parts
+        self.architecture = architecture
+        self.watcher = watcher
+        self.ground = composing.ground(parts.base, architecture)
+        self._apt: Apt | None = None
+        self._found: DistributionResolution | None = None
+        self._full: composing.Composition | None = None
+
+    def use(self, apt: Apt, found: DistributionResolution) -> None:
+        """Take the distribution's packages from ``apt``, as they were resolved."""
+        self._apt, self._found = apt, found
+
+    def build(self, plan: Plan) -> list[Layer]:
+        """Return the plan's layers, making those the store lacks.
+
+        Raises:
+            ProjectError: a package doesn't build, or a file changed meanwhile.
+            SurroundingsError: the network, the disk or a tool is at fault.
+        """
+        layers = [self._layer(planned, plan, self.ground) for planned in plan.layers]
+        for index, planned in enumerate(plan.layers):
+            ground = self._differing_ground(layers, index)
+            if ground is not None:
+                layers[index] = self._layer(planned, plan, ground)
+        _check_conflicts(self.store, plan, layers)
+        return layers
+
+    def target(self, layers: Sequence[Layer]) -> PythonTarget:
+        """Return the rock's Python, run from the unpacked ``layers`` below the dependencies."""
+        version = self.parts.base.python
+        program = tree.interpreter(self.store, layers, self.architecture, version)
+        cache = self.store.root / "uv" / f"{self.parts.base.name}-{self.architecture}"
+        return PythonTarget(program, version, cache)
+
+    def resolve_python(self, request: PythonRequest, key: str, mtime: int) -> PythonResolution:
+        """Resolve Python packages; makes the runtime first, whose Python does it."""
+        if self.options.offline:
+            raise SurroundingsError(
+                Problem(
+                    "cannot resolve the Python packages offline: it was never done for these "
+                    "requirements",
+                    "offline",
+                    remedy="run once without --offline",
+                )
+            )
+        missing = [path for path, digest in request.digests.items() if digest == "missing"]
+        if missing:
+            raise ProjectError(
+                *(
+                    Problem(
+                        f"cannot read the requirements: there is no file {path}",
+                        "missing-requirements",
+                        request.where,
+                        "add it, or correct its name",
+                    )
+                    for path in missing
+                )
+            )
+        target = self.target(self._python_layers(mtime))
+        self.watcher.step("resolving Python packages")
+        if _names_local(request, self.parts.folder):
+            with self.store.temporary() as scratch:
+                copied(self.parts.folder, scratch / "copy")
+                found = python.resolve(self.store, key, request, scratch / "copy", target)
+        else:
+            found = python.resolve(self.store, key, request, self.parts.folder, target)
+        self.watcher.done("resolving Python packages", f"{len(found.names)} packages")
+        return found
+
+    def _python_layers(self, mtime: int) -> list[Layer]:
+        """Make the layers that hold Python, before there is a plan."""
+        from rockery.plan.plan import base_layers
+
+        assert self._found is not None
+        planned = base_layers(self.parts, self.architecture, self._found, self.store, mtime)
+        return [self._make(layer, mtime, self.ground) for layer in planned]
+
+    def _layer(self, planned: PlannedLayer, plan: Plan, ground: Ground) -> Layer:
+        return self._make(planned, plan.mtime, ground)
+
+    def _make(self, planned: PlannedLayer, mtime: int, ground: Ground) -> Layer:
+        key = planned.key
+        if ground is not self.ground:
+            key = layer_key("grounded", 1, [key, dict(ground.directories), dict(ground.links)])
+        found = load(self.store, key)
+        if found is not None:
+            return found
+        with self.store.lock(f"layer-{key}"):
+            found = load(self.store, key)
+            if found is not None:
+                return found
+            self.watcher.step(planned.title)
+            with self.store.temporary() as scratch:
+                try:
+                    made = build(
+                        self.store,
+                        key,
+                        kind=planned.kind,
+                        title=planned.title,
+                        entries=self._entries(planned, scratch, mtime),
+                        ground=ground,
+                        scheme=GZIP,
+                        mtime=mtime,
+                    )
+                except EOFError as error:
+                    raise _changed(str(error)) from error
+            if isinstance(planned.spec, FilesSpec):
+                _check_unchanged(self.store, made, planned.spec)
+            self.watcher.done(planned.title, planned.reason)
+            return made
+
+    def _entries(self, planned: PlannedLayer, scratch: Path, mtime: int) -> Iterable[Entry]:
+        match planned.spec:
+            case BaseSpec():
+                return self._full_base().finished()
+            case RuntimeSpec() as spec:
+                return self._runtime(spec)
+            case ComponentSpec() as spec:
+                binaries = self.options.binaries
+                key = layer_key("program", 1, binaries.inputs(spec.component, spec.architecture))
+                program = binaries.program(self.store, spec.component, spec.architecture, key)
+                return program.entries(spec.component)
+            case DependenciesSpec() as spec:
+                return self._dependencies(spec, scratch, mtime)
+            case ProjectSpec() as spec:
+                return self._project(spec, scratch, mtime)
+            case FilesSpec() as spec:
+                return _planned_entries(spec)
+
+    # The distribution's packages.
+
+    def _members(self, packages: Sequence[Package]) -> list[composing.Member]:
+        """Return packages with their contents, fetching and reading those the store lacks."""
+        missing = [p for p in packages if self.store.get("packages", p.sha256) is None]
+        if missing:
+            self._fetch(missing)
+        members = []
+        for package in packages:
+            found = deb.contents(self.store, package.sha256, package.name, package.architecture)
+            assert found is not None
+            members.append(composing.Member(package, found))
+        return members
+
+    def _fetch(self, packages: Sequence[Package]) -> None:
+        assert self._apt is not None
+        if self.options.offline:
+            raise SurroundingsError(
+                Problem(
+                    f"cannot fetch {len(packages)} packages offline: the store lacks "
+                    f"{packages[0].name} {packages[0].version}",
+                    "offline",
+                    remedy="run once without --offline",
+                )
+            )
+        self.watcher.step(f"fetching {len(packages)} packages")
+        self._apt.update()
+        with self.store.temporary() as folder:
+            archives = self._apt.download(packages, folder)
+
+            def unpack(package: Package) -> None:
+                deb.unpack(self.store, package.sha256, archives[package.sha256])
+
+            with ThreadPoolExecutor() as pool:
+                list(pool.map(unpack, packages))
+        size = sum(package.size for package in packages) / 1e6
+        self.watcher.done(f"fetching {len(packages)} packages", f"{size:.1f} MB")
+
+    def _full_base(self) -> composing.Composition:
+        if self._full is None:
+            assert self._found is not None
+            members = self._members(self._found.base)
+            self._full = composing.compose_full(self.parts.base, self.architecture, members)
+            self._say(self._full)
+        return self._full
+
+    def _runtime(self, spec: RuntimeSpec) -> list[Entry]:
+        members = self._members(spec.packages)
+        filters: dict[str, composing.Filter] = {}
+        for part, names in spec.filtered:
+            filters |= self._filters(part, [m for m in members if m.package.name in names])
+        base, architecture, words = spec.base, spec.architecture, spec.words
+        if spec.below:
+            below = self._full_base()
+            made = composing.compose_above(
+                base, architecture, below, self._members(spec.below), members, words, filters
+            )
+        else:
+            made = composing.compose_bare(base, architecture, members, words, filters)
+        self._say(made)
+        return made.finished()
+
+    def _filters(
+        self, part: Part, members: Sequence[composing.Member]
+    ) -> dict[str, composing.Filter]:
+        """Return what a part's filesets make of the files of its packages."""
+        paths = {
+            self.ground.resolve(entry.path) + ("/" if entry.kind == "directory" else "")
+            for member in members
+            for entry in member.contents.entries()
+        }
+        moved = {origin: place for place, origin in select(part, sorted(paths)).items() if origin}
+        return {member.package.name: moved.get for member in members}
+
+    def _say(self, composition: composing.Composition) -> None:
+        for note in composition.notes:
+            self.watcher.note(Problem(note, "alternatives"))
+
+    # Python packages.
+
+    def _dependencies(self, spec: DependenciesSpec, scratch: Path, mtime: int) -> Iterator[Entry]:
+        target = self.target(self._python_layers(mtime))
+        sysroot = None if spec.resolution.wheels else self._sysroot(spec.build_packages)
+        folder, local = self.parts.folder, spec.resolution.local
+        if local:
+            copied(folder, scratch / "copy")
+            folder = scratch / "copy"
+        site = dependencies.install(spec.resolution, folder, local, target, scratch, sysroot)
+        yield from self._installed(site, spec.part, spec.resolution, target)
+
+    def _project(self, spec: ProjectSpec, scratch: Path, mtime: int) -> Iterator[Entry]:
+        target = self.target(self._python_layers(mtime))
+        copied(spec.folder, scratch / "copy")
+        nothing = PythonResolution("", wheels=True, local=(), made="")
+        folder = scratch / "copy"
+        site = dependencies.install(nothing, folder, (spec.path,), target, scratch, None)
+        for entry in self._installed(site, Part(), nothing, target):
+            if entry.path != ".rock/python-packages.txt":
+                yield entry
+
+    def _installed(
+        self, site: Path, part: Part, resolution: PythonResolution, target: PythonTarget
+    ) -> Iterator[Entry]:
+        packages = f"/usr/local/lib/python{target.version}/dist-packages"
+        dependencies.compile_bytecode(site, target, packages)
+        for entry in dependencies.entries(site, target.version, resolution):
+            if passes(part.stage, entry.path) and passes(part.prime, entry.path):
+                yield entry
+
+    def _sysroot(self, build_packages: Sequence[str]) -> dependencies.Sysroot | None:
+        """Return what compiles C for the target, or None where the host has no compiler."""
+        compiler = shutil.which("gcc") or shutil.which("cc")
+        if compiler is None:
+            self.watcher.note(
+                Problem(
+                    "no C compiler is on PATH: packages that want one fail or come out slower",
+                    "no-compiler",
+                    remedy="apt-get install gcc",
+                )
+            )
+            return None
+        assert self._apt is not None
+        self._apt.update(offline=self.options.offline)
+        wanted = self._apt.resolve((*_SYSROOT, *build_packages))
+        key = layer_key("sysroot", 1, sorted(package.sha256 for package in wanted))
+        folder = self.store.get("trees", key)
+        if folder is None:
+            members = self._members(wanted)
+            with self.store.put("trees", key) as content:
+                for member in members:
+                    _lay_out(member, content, self.ground)
+            folder = self.store.get("trees", key)
+            assert folder is not None
+        return dependencies.Sysroot(folder, compiler)
+
+    # What layers need of those below.
+
+    def _differing_ground(self, layers: Sequence[Layer], index: int) -> Ground | None:
+        """Return the ground of a layer where the layers below differ from what it assumed.
+
+        A directory that the layer only implies must be repeated as it is below; a path that
+        leads through a link below must go where the link goes.
+        """
+        own = layers[index].layout()
+        directories: dict[str, tuple[int, int, int]] = {}
+        links: dict[str, str] = {}
+        for below in layers[:index]:
+            layout = below.layout()
+            for path in own.implied & layout.directories.keys():
+                directories[path] = layout.directories[path]
+            for path in own.implied & layout.links.keys():
+                links[path] = layout.links[path]
+        directories = {
+            path: attributes
+            for path, attributes in directories.items()
+            if self.ground.directories.get(path, PLAIN) != attributes
+        }
+        if not directories and not links:
+            return None
+        return self.ground.extended(directories, links)
+
+
+def _names_local(request: PythonRequest, folder: Path) -> bool:
+    """Tell whether a requirement file may name a project by its path: uv then builds there."""
+    for path in request.digests:
+        if path.endswith(".toml"):
+            continue
+        text = (folder / path).read_text(encoding="utf-8", errors="replace")
+        for line in text.splitlines():
+            word = line.strip().removeprefix("-e ").removeprefix("--editable ").strip()
+            if word.startswith((".", "/", "file:")) or " @ file:" in line or line.startswith("-e"):
+                return True
+    return False
+
+
+def _planned_entries(spec: FilesSpec) -> Iterator[Entry]:
+    for planned in spec.files:
+        content: Inline | Stored | None = None
+        if planned.kind == "file":
+            if planned.data is not None:
+                content = Inline(planned.data)
+            else:
+                assert planned.source is not None
+                content = Stored(planned.source, planned.size)
+        yield Entry(
+            planned.path,
+            planned.kind,  # type: ignore[arg-type]
+            planned.mode,
+            planned.uid,
+            planned.gid,
+            planned.target,
+            content,
+        )
+
+
+def _check_unchanged(store: Store, layer: Layer, spec: FilesSpec) -> None:
+    """Raise, and forget the layer, where a file changed between planning and packing."""
+    planned = {file.sha256: file for file in spec.files if file.source is not None}
+    written = {entry["sha256"] for entry in layer.entries() if entry["kind"] == "file"}
+    for digest, file in planned.items():
+        if digest not in written:
+            store.remove("layers", layer.key)
+            raise _changed(str(file.source))
+
+
+def _changed(path: str) -> ProjectError:
+    return ProjectError(
+        Problem(
+            f"cannot pack {path}: it changed while it was being packed",
+            "changed-file",
+            Location(path),
+            "run again",
+        )
+    )
+
+
+def _lay_out(member: composing.Member, folder: Path, ground: Ground) -> None:
+    """Write a package's files below ``folder``, which a compiler reads as its root."""
+    from rockery.layer.entry import chunks
+
+    for entry in member.contents.entries():
+        path = folder / ground.resolve(entry.path)
+        if entry.kind == "directory":
+            path.mkdir(parents=True, exist_ok=True)
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_symlink() or path.exists():
+            continue
+        if entry.kind == "symlink":
+            # An absolute link would lead to the host's own files.
+            target = entry.target
+            if target.startswith("/"):
+                target = str(folder / ground.resolve(target.lstrip("/")))
+            path.symlink_to(target)
+        elif entry.kind == "hardlink":
+            path.hardlink_to(folder / ground.resolve(entry.target))
+        elif entry.content is not None:
+            with path.open("wb") as stream:
+                for piece in chunks(entry.content):
+                    stream.write(piece)
+            path.chmod((entry.mode & 0o777) | 0o600)
+
+
+def _check_conflicts(store: Store, plan: Plan, layers: Sequence[Layer]) -> None:
+    """Raise where two parts ship different files at one path; a base may be overridden."""
+    key = layer_key("conflicts", 1, [layer.digest for layer in layers])
+    if store.get("verdicts", key) is not None:
+        return
+    seen: dict[str, tuple[str, object]] = {}
+    problems = []
+    for planned, layer in zip(plan.layers, layers, strict=True):
+        if planned.kind == "base":
+            continue
+        for entry in layer.entries():
+            if entry["kind"] == "directory":
+                continue
+            what = entry.get("sha256") or entry.get("target")
+            path = entry["path"]
+            owner, before = seen.setdefault(path, (planned.title, what))
+            if before != what and planned.kind != "configuration":
+                problems.append(
+                    Problem(
+                        f"cannot pack /{path}: {owner!r} and {planned.title!r} ship different "
+                        "files there",
+                        "conflicting-files",
+                        remedy=f"leave it out of one of them ('stage: [-{path}]')",
+                    )
+                )
+    if problems:
+        raise ProjectError(*problems[:20])
+    with store.put("verdicts", key) as folder:
+        (folder / "none").touch()

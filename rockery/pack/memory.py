@@ -1,0 +1,53 @@
+"""What the store remembers of a project: the facts of its last pack."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rockery.layer import key as layer_key
+from rockery.plan import FilesSpec, Plan
+from rockery.store import Store
+
+
+def _key(folder: Path) -> str:
+    return layer_key("project", 1, str(folder.resolve()))
+
+
+def recall(store: Store, folder: Path, platform: str) -> Mapping[str, Mapping[str, str]]:
+    """Return the facts of the last pack of ``folder`` for ``platform``, by layer title."""
+    facts: dict[str, dict[str, str]] = _read(store, folder).get(platform, {}).get("facts", {})
+    return facts
+
+
+def remember(store: Store, folder: Path, plan: Plan) -> None:
+    """Keep the facts of ``plan`` for the reasons of the next, and its layers for ``clean``."""
+    record = {
+        "facts": {layer.title: dict(layer.facts) for layer in plan.layers},
+        "layers": [layer.key for layer in plan.layers if isinstance(layer.spec, FilesSpec)],
+    }
+    kept = _read(store, folder)
+    if kept.get(plan.platform) == record:
+        return
+    with store.put("projects", _key(folder), replace=True) as content:
+        (content / "packs.json").write_text(json.dumps({**kept, plan.platform: record}))
+
+
+def forget(store: Store, folder: Path) -> int:
+    """Remove what is stored of the project alone; return how many layers that were."""
+    keys = {key for record in _read(store, folder).values() for key in record["layers"]}
+    present = [key for key in keys if store.get("layers", key) is not None]
+    for key in present:
+        store.remove("layers", key)
+    store.remove("projects", _key(folder))
+    return len(present)
+
+
+def _read(store: Store, folder: Path) -> dict[str, Any]:
+    found = store.get("projects", _key(folder))
+    if found is None:
+        return {}
+    raw: dict[str, Any] = json.loads((found / "packs.json").read_text())
+    return raw

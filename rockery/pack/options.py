@@ -1,0 +1,41 @@
+"""What a user can ask of a pack, and who is told how it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from rockery.component import Binaries
+from rockery.errors import Problem
+from rockery.resolution.apt import Mirrors
+
+
+@dataclass(frozen=True)
+class Options:
+    """The command line's wishes; ``folder`` is the project's."""
+
+    folder: Path
+    base: str | None = None
+    build_base: str | None = None
+    platform: str | None = None
+    mirrors: Mirrors = field(default_factory=lambda: Mirrors.from_words([]))
+    binaries: Binaries = field(default_factory=lambda: Binaries({}))
+    environment: Mapping[str, str] = field(default_factory=dict)
+    refresh: bool = False
+    offline: bool = False
+    verify: bool = True
+
+
+class Watcher(Protocol):
+    """Who is told how a pack goes; only the command line prints."""
+
+    def step(self, title: str) -> None:
+        """Begin a step that may take a while."""
+
+    def done(self, title: str, outcome: str) -> None:
+        """End a step."""
+
+    def note(self, problem: Problem) -> None:
+        """Say something that doesn't end the pack."""

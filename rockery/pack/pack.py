@@ -1,0 +1,217 @@
+"""The way of a pack: prepare, resolve, plan, act, verify."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform as host
+from dataclasses import dataclass
+from typing import Any
+
+from rockery import base as bases
+from rockery.errors import Problem, ProjectError, UsageError
+from rockery.image import Image, assemble
+from rockery.pack import verification
+from rockery.pack.act import Workshop
+from rockery.pack.memory import recall, remember
+from rockery.pack.options import Options, Watcher
+from rockery.pack.settings import settings
+from rockery.plan import Plan, plan
+from rockery.plan.parts import Parts
+from rockery.plan.plan import Resolutions
+from rockery.project import schema
+from rockery.resolution import distribution, python
+from rockery.resolution.apt import Apt
+from rockery.store import Store
+
+_MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A project, expanded and validated, for one platform."""
+
+    options: Options
+    data: dict[str, Any]
+    parts: Parts
+    notes: tuple[Problem, ...]
+    requires: tuple[Any, ...]
+    platform: str
+    architecture: str
+    version: str
+
+    @property
+    def bare(self) -> bool:
+        """Whether the rock has no base."""
+        return self.parts.bare
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A finished image with the plan it came from."""
+
+    image: Image
+    plan: Plan
+    prepared: Prepared
+
+
+def host_architecture() -> str:
+    """Return this machine's architecture in Debian's words."""
+    return _MACHINES.get(host.machine(), host.machine())
+
+
+def prepare(options: Options) -> Prepared:
+    """Read the project, expand its extensions and validate the result.
+
+    Raises:
+        ProjectError: something in the project is wrong.
+        UsageError: the platform asked for isn't one of the project's.
+    """
+    from rockery import extension, project
+
+    read = project.load(options.folder, base=options.base, build_base=options.build_base)
+    expansion = extension.expand(read)
+    rock = schema.validate(expansion.data, expansion.where)
+    base = bases.load(rock.distribution)
+    parts = Parts(rock, base, options.folder, expansion.where)
+    name, architecture = _platform(rock, options.platform)
+    if rock.version is None:
+        raise ProjectError(
+            Problem(
+                "cannot name the rock: its version is to be set by a part (adopt-info), which is "
+                "not supported yet",
+                "missing-version",
+                expansion.where("adopt-info"),
+                "add 'version:'",
+            )
+        )
+    return Prepared(
+        options,
+        expansion.data,
+        parts,
+        tuple(expansion.notes),
+        tuple(getattr(expansion, "requires", ())),
+        name,
+        architecture,
+        rock.version,
+    )
+
+
+def _platform(rock: schema.RockFile, wanted: str | None) -> tuple[str, str]:
+    """Return the platform to pack: the one asked for, else the host's own."""
+    if wanted is not None:
+        if wanted not in rock.platforms:
+            raise UsageError(
+                Problem(
+                    f'cannot pack for platform "{wanted}": rockcraft.yaml does not have it',
+                    "unknown-platform",
+                    remedy=f"use one of {', '.join(rock.platforms)}",
+                )
+            )
+        name = wanted
+    else:
+        own = host_architecture()
+        fitting = [n for n, p in rock.platforms.items() if p.build_for == own]
+        name = fitting[0] if fitting else next(iter(rock.platforms))
+    architecture = rock.platforms[name].build_for
+    if architecture != host_architecture():
+        raise ProjectError(
+            Problem(
+                f"cannot pack for {architecture} on {host_architecture()} yet",
+                "foreign-architecture",
+                remedy=f"add '{host_architecture()}:' to platforms",
+            )
+        )
+    return name, architecture
+
+
+def planned(prepared: Prepared, store: Store, watcher: Watcher) -> tuple[Plan, Workshop]:
+    """Resolve what isn't resolved, then plan; of the disk only the store is written."""
+    workshop = Workshop(store, prepared.options, prepared.parts, prepared.architecture, watcher)
+    resolutions = _resolve(prepared, store, workshop, watcher)
+    made = plan(
+        prepared.parts,
+        prepared.data,
+        version=prepared.version,
+        platform=prepared.platform,
+        architecture=prepared.architecture,
+        resolutions=resolutions,
+        binaries=prepared.options.binaries,
+        store=store,
+        mtime=_mtime(),
+        previous=recall(store, prepared.options.folder, prepared.platform),
+    )
+    return made, workshop
+
+
+def _mtime() -> int:
+    """Return ``SOURCE_DATE_EPOCH``, else 0: seconds since the epoch for everything in a rock.
+
+    Raises:
+        UsageError: the variable is no number.
+    """
+    given = os.environ.get("SOURCE_DATE_EPOCH", "0")
+    if not given.isdecimal():
+        raise UsageError(
+            Problem(
+                f'cannot use SOURCE_DATE_EPOCH="{given}": it is no number of seconds',
+                "source-date-epoch",
+            )
+        )
+    return int(given)
+
+
+def _resolve(prepared: Prepared, store: Store, workshop: Workshop, watcher: Watcher) -> Resolutions:
+    options, parts = prepared.options, prepared.parts
+    apt = Apt(store, parts.base, prepared.architecture, options.mirrors)
+    words = parts.words
+    key = distribution.identity(parts.base, prepared.architecture, words, bare=prepared.bare)
+    key = hashlib.sha256(f"{key} {apt.name}".encode()).hexdigest()
+    found = None if options.refresh else distribution.stored(store, key)
+    if found is None:
+        title = f"packages of {parts.base.name}"
+        watcher.step(f"resolving {title}")
+        apt.update(offline=options.offline, fresh=options.refresh)
+        found = distribution.resolve(store, key, apt, words, bare=prepared.bare)
+        watcher.done(f"resolving {title}", f"{len(found.base) + len(found.runtime)} packages")
+    workshop.use(apt, found)
+    request = parts.python_request
+    if not request:
+        return Resolutions(found, None)
+    identity = {
+        "base": parts.base.name,
+        "architecture": prepared.architecture,
+        "python": parts.base.python,
+    }
+    python_key = python.identity(request, identity)
+    resolved = None if options.refresh else python.stored(store, python_key)
+    if resolved is None:
+        resolved = workshop.resolve_python(request, python_key, _mtime())
+    _check_required(prepared, resolved)
+    return Resolutions(found, resolved)
+
+
+def _check_required(prepared: Prepared, resolved: python.PythonResolution) -> None:
+    """Raise where the resolved packages lack what an extension needs."""
+    problems = []
+    for requirement in prepared.requires:
+        if not set(requirement.any_of) & set(resolved.names):
+            problems.append(requirement.problem)
+    if problems:
+        raise ProjectError(*problems)
+
+
+def image(plan: Plan, prepared: Prepared, workshop: Workshop, store: Store) -> Packed:
+    """Make the plan's missing layers, assemble the image and verify its application.
+
+    Raises:
+        ProjectError: two parts ship different files at one path, a program that a service
+            names isn't in the rock, or the application can't be imported.
+    """
+    layers = workshop.build(plan)
+    configuration = settings(plan.rock, plan.version, plan.architecture)
+    made = assemble(layers, configuration, plan.mtime)
+    if prepared.options.verify:
+        verification.verify(made, prepared, workshop, store)
+    remember(store, prepared.options.folder, plan)
+    return Packed(made, plan, prepared)

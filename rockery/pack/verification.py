@@ -1,0 +1,170 @@
+"""The last look at a rock before it is published: do its services start?"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import posixpath
+import shlex
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from rockery.errors import Problem, ProjectError
+from rockery.image import Image
+from rockery.layer import key as layer_key
+from rockery.layer import tree
+from rockery.pack.act import Workshop
+from rockery.store import Store
+
+if TYPE_CHECKING:
+    from rockery.pack.pack import Prepared
+    from rockery.verify import Application, Verdict
+
+_MOST_LINKS = 40
+
+
+def verify(image: Image, prepared: Prepared, workshop: Workshop, store: Store) -> None:
+    """Check that the services' programs are in the rock and their applications importable.
+
+    A program that isn't there never triggers ``on-failure``: Pebble would stay up serving
+    nothing. Findings that don't stop the rock are told to the watcher.
+
+    Raises:
+        ProjectError: a program is missing, or an application can't be imported.
+    """
+    from rockery.verify import applications
+
+    services = prepared.data.get("services", {})
+    _check_programs(image, services, prepared, store)
+    environment = {**image.settings.environment, **prepared.options.environment}
+    for application in applications(services, environment=environment):
+        verdict = _verdict(image, application, workshop, store)
+        _tell(verdict, application, prepared, workshop)
+
+
+def _verdict(image: Image, application: Application, workshop: Workshop, store: Store) -> Verdict:
+    """Import the application, or remember how that went for exactly these layers."""
+    from rockery.verify import Verdict
+    from rockery.verify import verify as imported
+
+    inputs = [[layer.digest for layer in image.layers], dataclasses.asdict(application)]
+    key = layer_key("verdict", 1, inputs)
+    folder = store.get("verdicts", key)
+    if folder is not None:
+        raw: dict[str, Any] = json.loads((folder / "verdict.json").read_text())
+        return Verdict(**{k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()})
+    title = f"importing {application}"
+    workshop.watcher.step(title)
+    trees = [tree.unpacked(store, layer) for layer in image.layers]
+    verdict = imported(application, trees)
+    workshop.watcher.done(title, verdict.outcome)
+    if verdict.outcome != "broken":
+        with store.put("verdicts", key) as content:
+            (content / "verdict.json").write_text(json.dumps(dataclasses.asdict(verdict)))
+    return verdict
+
+
+def _tell(
+    verdict: Verdict, application: Application, prepared: Prepared, workshop: Workshop
+) -> None:
+    where = prepared.parts.where("services", application.service, "command")
+    if not verdict.isolated:
+        workshop.watcher.note(
+            Problem(
+                f"{application} was imported in an ordinary process: this host allows no "
+                "namespaces for it",
+                "not-isolated",
+            )
+        )
+    if verdict.outcome == "importable":
+        return
+    if verdict.outcome == "wants-settings":
+        workshop.watcher.note(
+            Problem(
+                verdict.message,
+                "wants-settings",
+                where,
+                _give(verdict.wanted),
+                verdict.details,
+            )
+        )
+        return
+    remedy = "correct it, then pack again"
+    if verdict.missing_module:
+        top = verdict.missing_module.split(".")[0]
+        folder = prepared.options.folder
+        if (folder / f"{top}.py").is_file() or (folder / top).is_dir():
+            remedy = (
+                f"{top} is in the project but not in the rock: see the install-app part's "
+                "'prime' and .rockignore"
+            )
+        else:
+            remedy = f"add what provides {top!r} to the requirements"
+    elif verdict.missing_library:
+        remedy = f"add the package with {verdict.missing_library} to a part's stage-packages"
+    raise ProjectError(
+        Problem(verdict.message, "broken-application", where, remedy, verdict.details)
+    )
+
+
+def _give(names: tuple[str, ...]) -> str:
+    if not names:
+        return "give the container its settings (docker run --env NAME=value)"
+    return f"give them to the container: docker run {' '.join(f'--env {n}=…' for n in names)}"
+
+
+def _check_programs(
+    image: Image, services: Mapping[str, Mapping[str, object]], prepared: Prepared, store: Store
+) -> None:
+    wanted = {}
+    for name, service in services.items():
+        command = str(service.get("command") or "")
+        try:
+            words = shlex.split(command)
+        except ValueError as error:
+            where = prepared.parts.where("services", name, "command")
+            raise ProjectError(
+                Problem(f"cannot read the command of service {name!r}: {error}", "command", where)
+            ) from error
+        if words:
+            wanted[name] = words[0]
+    key = layer_key("programs", 1, [[layer.digest for layer in image.layers], wanted])
+    if store.get("verdicts", key) is not None:
+        return
+    paths: dict[str, str] = {}
+    for layer in image.layers:
+        paths |= {
+            e["path"]: e.get("target", "") for e in layer.entries() if e["kind"] != "directory"
+        }
+    links = {path: target for path, target in paths.items() if target}
+    folders = image.settings.environment["PATH"].split(":")
+    for name, program in wanted.items():
+        tried = [program] if "/" in program else [f"{folder}/{program}" for folder in folders]
+        if not any(_resolved(path, links) in paths for path in tried):
+            raise ProjectError(
+                Problem(
+                    f"cannot start service {name!r}: there is no program {program} in the rock",
+                    "missing-program",
+                    prepared.parts.where("services", name, "command"),
+                    "add the package that has it to a part's stage-packages or python-packages, "
+                    "or correct the command",
+                )
+            )
+    with store.put("verdicts", key) as folder:
+        (folder / "none").touch()
+
+
+def _resolved(path: str, links: Mapping[str, str]) -> str:
+    """Return where ``path`` leads in the rock."""
+    path = posixpath.normpath(path).lstrip("/")
+    for _ in range(_MOST_LINKS):
+        steps = path.split("/")
+        for n in range(1, len(steps) + 1):
+            link = "/".join(steps[:n])
+            if link in links:
+                target = posixpath.join("/", posixpath.dirname(link), links[link])
+                path = posixpath.normpath(posixpath.join(target, *steps[n:])).lstrip("/")
+                break
+        else:
+            return path
+    return path

@@ -1,0 +1,27 @@
+"""Plans: the layers of a rock, each with its key and the reason it is or isn't made."""
+
+from rockery.plan.plan import Plan, PlannedLayer, plan
+from rockery.plan.spec import (
+    BaseSpec,
+    ComponentSpec,
+    DependenciesSpec,
+    FilesSpec,
+    PlannedFile,
+    ProjectSpec,
+    RuntimeSpec,
+    Spec,
+)
+
+__all__ = [
+    "BaseSpec",
+    "ComponentSpec",
+    "DependenciesSpec",
+    "FilesSpec",
+    "Plan",
+    "PlannedFile",
+    "PlannedLayer",
+    "ProjectSpec",
+    "RuntimeSpec",
+    "Spec",
+    "plan",
+]

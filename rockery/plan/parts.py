@@ -1,0 +1,365 @@
+"""The parts of a rock, sorted by how they become layers."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+
+from rockery.base import Base
+from rockery.component import components
+from rockery.data import VARIABLE, data_folder
+from rockery.errors import Location, Problem, ProjectError
+from rockery.plan.spec import PlannedFile
+from rockery.project import script, source
+from rockery.project.fileset import Ownership, permissions_for, prunable, select
+from rockery.project.schema import Part, RockFile
+from rockery.resolution import distribution
+from rockery.resolution.python import PythonRequest
+
+_PYTHON_PLUGINS = ("python",)
+_NESTED = re.compile(r"^\s*(?:-r|-c|--requirement|--constraint)[ =]?\s*(\S+)", re.MULTILINE)
+
+Where = Callable[..., Location]
+
+
+class Parts:
+    """The parts of ``rock``, whose project lies in ``folder``.
+
+    ``where`` finds positions in the user's file. Raises :class:`ProjectError` on construction
+    for a part that no layer can be made of.
+    """
+
+    def __init__(self, rock: RockFile, base: Base, folder: Path, where: Where) -> None:
+        self.rock = rock
+        self.base = base
+        self.folder = folder
+        self.where = where
+        self.notes: list[Problem] = []
+        problems = [p for name, part in rock.parts.items() for p in self._refusals(name, part)]
+        if problems:
+            raise ProjectError(*problems)
+
+    @property
+    def bare(self) -> bool:
+        """Whether nothing lies under the runtime."""
+        return self.rock.base == "bare"
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """All packages that the runtime is asked for, slices included."""
+        staged = [
+            word
+            for part in self.rock.parts.values()
+            for word in (*part.stage_packages, *part.stage_slices)
+        ]
+        return distribution.request(self.base, staged, bare=self.bare)
+
+    def filtering_packages(self) -> Iterator[Part]:
+        """Give the parts whose filesets narrow the files of their own packages."""
+        for part in self.rock.parts.values():
+            if part.stage_packages and (part.stage or part.prime or part.organize):
+                yield part
+
+    def component_parts(self) -> dict[str, str]:
+        """Return the components that parts name by their Go source, with the part's name."""
+        found = {}
+        for name, part in self.rock.parts.items():
+            component = _component_of(part)
+            if component is not None:
+                found[component] = name
+        return found
+
+    def build_packages(self) -> tuple[str, ...]:
+        """Return the packages that building Python packages wants."""
+        names = {word for part in self._python().values() for word in part.build_packages}
+        return tuple(sorted(names))
+
+    def python_fileset(self) -> Part:
+        """Return the part whose ``stage`` and ``prime`` narrow the Python packages' files."""
+        stage = [entry for part in self._python().values() for entry in part.stage]
+        prime = [entry for part in self._python().values() for entry in part.prime]
+        return Part.model_validate({"stage": stage, "prime": prime})
+
+    @cached_property
+    def python_request(self) -> PythonRequest:
+        """What the Python parts ask for together."""
+        requirements: list[str] = []
+        constraints: list[str] = []
+        packages: list[str] = []
+        where: Location | None = None
+        for name, part in self._python().items():
+            prefix = self._prefix(part)
+            requirements += [prefix + path for path in part.python_requirements]
+            constraints += [prefix + path for path in part.python_constraints]
+            packages += part.python_packages
+            if part.python_requirements and where is None:
+                where = self.where("parts", name, "python-requirements")
+        projects = tuple(
+            prefix.rstrip("/") or "."
+            for prefix in dict.fromkeys(self._prefix(part) for part in self._python().values())
+            if (self.folder / prefix / "pyproject.toml").is_file()
+            and _is_project(self.folder / prefix / "pyproject.toml")
+        )
+        digests: dict[str, str] = {}
+        for path in (*requirements, *constraints):
+            self._digest(path, digests)
+        for project in projects:
+            self._digest(f"{project}/pyproject.toml".removeprefix("./"), digests)
+        # Where the requirements are, else where the part is.
+        if where is None and self._python():
+            where = self.where("parts", next(iter(self._python())))
+        return PythonRequest(
+            tuple(dict.fromkeys(requirements)),
+            tuple(dict.fromkeys(constraints)),
+            tuple(dict.fromkeys(packages)),
+            projects,
+            digests,
+            where,
+        )
+
+    @cached_property
+    def python_projects(self) -> tuple[str, ...]:
+        """The local projects that are installed themselves, not only their dependencies."""
+        return tuple(
+            path
+            for path in self.python_request.projects
+            if _is_installable(self.folder / path / "pyproject.toml")
+        )
+
+    def files(self) -> tuple[list[tuple[str, tuple[PlannedFile, ...]]], ...]:
+        """Return the layers of files: those of rockery's data, then those of the project.
+
+        The project's own come last, because they change most.
+        """
+        made: list[tuple[str, tuple[PlannedFile, ...]]] = []
+        own: list[tuple[str, tuple[PlannedFile, ...]]] = []
+        for name, part in self.rock.parts.items():
+            if part.plugin == "nil":
+                links = script.links_of(part)
+                if links is not None:
+                    made.append((name, self._linked(part, links)))
+            elif part.plugin == "dump":
+                root, shipped = self._source(part)
+                files = tuple(self._dumped(name, part, root))
+                if files:
+                    (made if shipped else own).append((name, files))
+        return made, own
+
+    def _python(self) -> dict[str, Part]:
+        parts = self.rock.parts.items()
+        return {name: part for name, part in parts if part.plugin in _PYTHON_PLUGINS}
+
+    def _prefix(self, part: Part) -> str:
+        """Return the part's source relative to the project, with "/" at the end, or ""."""
+        steps = [step for step in (part.source or ".", part.source_subdir or "") if step]
+        path = Path(*steps)
+        return "" if path == Path() else f"{path.as_posix()}/"
+
+    def _digest(self, path: str, digests: dict[str, str]) -> None:
+        """Remember the digest of a requirement file and of those it includes."""
+        if path in digests:
+            return
+        try:
+            data = (self.folder / path).read_bytes()
+        except OSError:
+            digests[path] = "missing"
+            return
+        digests[path] = hashlib.sha256(data).hexdigest()
+        if path.endswith(".toml"):
+            return
+        here = Path(path).parent
+        for nested in _NESTED.findall(data.decode("utf-8", "replace")):
+            if "://" not in nested:
+                self._digest((here / nested).as_posix(), digests)
+
+    def _source(self, part: Part) -> tuple[Path, bool]:
+        """Return the folder of a part's source, and whether it is rockery's own data."""
+        assert part.source is not None
+        if part.source.startswith(VARIABLE):
+            name, _, rest = part.source.removeprefix(VARIABLE).strip("/").partition("/")
+            return data_folder(name) / rest, True
+        return self.folder / self._prefix(part), False
+
+    def _linked(self, part: Part, links: script.Links) -> tuple[PlannedFile, ...]:
+        planned = []
+        for path in links.folders:
+            owner = permissions_for(part.permissions, path)
+            planned.append(_directory(path, owner))
+        for path, target in links.links.items():
+            owner = permissions_for(part.permissions, path)
+            uid, gid = owner.owner or 0, owner.group or 0
+            planned.append(PlannedFile(path, "symlink", 0o777, uid, gid, target=target))
+        return tuple(planned)
+
+    def _dumped(self, name: str, part: Part, root: Path) -> Iterator[PlannedFile]:
+        if not root.is_dir():
+            raise ProjectError(
+                Problem(
+                    f"cannot find the source of part {name!r}: there is no folder {part.source}",
+                    "missing-source",
+                    self.where("parts", name, "source"),
+                    "correct the path; it is relative to the project's folder",
+                )
+            )
+        skip = prunable(part)
+        found = {
+            e.path: e for e in source.walk(root, lambda path: path.endswith("/") and skip(path))
+        }
+        for place, origin in select(part, found).items():
+            path = place.rstrip("/")
+            owner = permissions_for(part.permissions, path)
+            if place.endswith("/"):
+                yield _directory(path, owner)
+                continue
+            entry = found[origin]
+            uid, gid = owner.owner or 0, owner.group or 0
+            if entry.kind == "link":
+                if entry.dangling:
+                    self.notes.append(
+                        Problem(
+                            f"the link {origin} leads to nothing in the project ({entry.target})",
+                            "dangling-link",
+                            Location(origin),
+                        )
+                    )
+                yield PlannedFile(path, "symlink", 0o777, uid, gid, target=entry.target or "")
+            elif entry.kind == "file":
+                yield _file(path, root / origin, origin, owner)
+
+    def _refusals(self, name: str, part: Part) -> Iterator[Problem]:
+        """Give what this version can't build, by name."""
+        scripts = part.scripts and script.links_of(part) is None
+        if scripts:
+            yield Problem(
+                f"cannot build part {name!r}: scripts ({', '.join(part.scripts)}) are not run yet",
+                "unsupported-part",
+                self.where("parts", name, part.scripts[0]),
+                "build the files beforehand and add them with 'plugin: dump'",
+            )
+        elif part.plugin not in ("nil", "dump", *_PYTHON_PLUGINS) and _component_of(part) is None:
+            yield Problem(
+                f"cannot build part {name!r}: the plugin {part.plugin!r} is not supported yet",
+                "unsupported-part",
+                self.where("parts", name, "plugin"),
+                "build the files beforehand and add them with 'plugin: dump'",
+            )
+        elif part.plugin == "dump" and "://" in (part.source or ""):
+            yield Problem(
+                f"cannot build part {name!r}: remote sources are not fetched yet",
+                "unsupported-part",
+                self.where("parts", name, "source"),
+                "download it into the project and name that file's folder",
+            )
+
+
+def _component_of(part: Part) -> str | None:
+    """Return the component that a ``go`` part with a git source at a version tag names."""
+    if part.plugin != "go" or not part.source:
+        return None
+    wanted = part.source.removesuffix(".git")
+    for component in components():
+        if component.go_source and component.go_source.removesuffix(".git") == wanted:
+            return component.name
+    return None
+
+
+def _directory(path: str, owner: Ownership) -> PlannedFile:
+    mode = owner.mode if owner.mode is not None else 0o755
+    return PlannedFile(path, "directory", mode, owner.owner or 0, owner.group or 0)
+
+
+def _file(path: str, full: Path, origin: str, owner: Ownership) -> PlannedFile:
+    """Plan a file: only whether it is executable counts, so that the umask doesn't show."""
+    try:
+        status = full.stat()
+        with full.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise ProjectError(
+            Problem(
+                f"cannot read {origin}: {(error.strerror or str(error)).lower()}",
+                "unreadable-file",
+                Location(origin),
+                "correct its permissions, or leave it out (.rockignore)",
+            )
+        ) from error
+    mode = 0o755 if status.st_mode & 0o100 else 0o644
+    mode = owner.mode if owner.mode is not None else mode
+    return PlannedFile(
+        path,
+        "file",
+        mode,
+        owner.owner or 0,
+        owner.group or 0,
+        source=full,
+        size=status.st_size,
+        sha256=digest,
+    )
+
+
+def _toml(path: Path) -> Mapping[str, object]:
+    import tomllib
+
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ProjectError(
+            Problem(
+                f"cannot read {path.name}: {error}",
+                "broken-toml",
+                Location(path.name),
+            )
+        ) from error
+
+
+def _is_project(path: Path) -> bool:
+    """Tell whether a pyproject.toml names dependencies: one with only tool settings doesn't."""
+    return "project" in _toml(path)
+
+
+def _is_installable(path: Path) -> bool:
+    """Tell whether installing the project itself gives what its files alone don't.
+
+    Without ``[build-system]``, and without scripts, entry points or a ``src`` folder, the
+    files in the application's folder are all there is to import; installing them is what
+    fails with "multiple top-level packages".
+    """
+    data = _toml(path)
+    project = data.get("project")
+    named = isinstance(project, dict) and {"scripts", "entry-points", "gui-scripts"} & set(project)
+    return "build-system" in data or bool(named) or (path.parent / "src").is_dir()
+
+
+def project_facts(folder: Path) -> dict[str, str]:
+    """Return the digests of a local project's files, without what no build reads."""
+    facts = {}
+    for entry in source.walk(folder, lambda path: _ignored(path)):
+        if entry.kind == "file":
+            with (folder / entry.path).open("rb") as stream:
+                facts[entry.path] = hashlib.file_digest(stream, "sha256").hexdigest()
+    return facts
+
+
+_NEVER_BUILT = {".git", ".venv", "venv", "node_modules", "__pycache__", ".mypy_cache", ".tox"}
+
+
+def _ignored(path: str) -> bool:
+    name = path.rstrip("/").rpartition("/")[2]
+    return name in _NEVER_BUILT or name.endswith((".rock", ".pyc", ".egg-info"))
+
+
+def copied(folder: Path, target: Path) -> None:
+    """Copy a local project to where a build may write into it."""
+    import shutil
+
+    for entry in source.walk(folder, lambda path: _ignored(path)):
+        path = target / entry.path
+        if entry.kind == "folder":
+            path.mkdir(parents=True, exist_ok=True)
+        elif entry.kind == "link":
+            path.symlink_to(entry.target or "")
+        elif entry.kind == "file":
+            shutil.copy2(folder / entry.path, path)

@@ -1,0 +1,277 @@
+"""Planning: which layers a rock has, under which keys, and what is to be done about each.
+
+Reads the project and the store, and changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from rockery.component import Binaries, components
+from rockery.component.component import RECIPE as COMPONENT_RECIPE
+from rockery.layer import configuration, dependencies, runtime, tree
+from rockery.layer.compression import GZIP
+from rockery.layer.layer import key as layer_key
+from rockery.layer.layer import load
+from rockery.plan.parts import Parts
+from rockery.plan.spec import (
+    BaseSpec,
+    ComponentSpec,
+    DependenciesSpec,
+    FilesSpec,
+    PlannedFile,
+    ProjectSpec,
+    RuntimeSpec,
+    Spec,
+)
+from rockery.project.schema import Part, RockFile
+from rockery.resolution.distribution import DistributionResolution, reachable
+from rockery.resolution.python import PythonResolution
+from rockery.store import Store
+
+#: Raise it when files of parts become other bytes from the same inputs.
+FILES_RECIPE = 1
+
+Kind = Literal["base", "runtime", "component", "dependencies", "part", "configuration"]
+
+
+@dataclass(frozen=True)
+class PlannedLayer:
+    """One layer of the plan.
+
+    ``reason`` is "cached", "not made yet", or what changed since the last pack. ``facts`` are
+    the names of its inputs with what stands for their content.
+    """
+
+    kind: Kind
+    title: str
+    key: str
+    spec: Spec
+    facts: Mapping[str, str]
+    cached: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The layers of a rock from the bottom up."""
+
+    rock: RockFile
+    version: str
+    platform: str
+    architecture: str
+    layers: tuple[PlannedLayer, ...]
+    mtime: int
+    scheme: str = GZIP
+
+    def document(self) -> dict[str, Any]:
+        """Return the plan as JSON data, for ``--json`` and for the next plan's reasons."""
+        return {
+            "schema_version": 1,
+            "name": self.rock.name,
+            "version": self.version,
+            "platform": self.platform,
+            "layers": [
+                {
+                    "kind": layer.kind,
+                    "title": layer.title,
+                    "key": layer.key,
+                    "action": "reuse" if layer.cached else "make",
+                    "reason": layer.reason,
+                }
+                for layer in self.layers
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class Resolutions:
+    """What resolving found out."""
+
+    distribution: DistributionResolution
+    python: PythonResolution | None
+
+
+def plan(
+    parts: Parts,
+    data: Mapping[str, Any],
+    *,
+    version: str,
+    platform: str,
+    architecture: str,
+    resolutions: Resolutions,
+    binaries: Binaries,
+    store: Store,
+    mtime: int,
+    previous: Mapping[str, Mapping[str, str]],
+) -> Plan:
+    """Plan the layers of a rock.
+
+    ``data`` is the ordinary ``rockcraft.yaml``; ``previous`` holds the facts of the last pack
+    of this project by layer title, for the reasons.
+    """
+    specs = _specs(parts, data, version, architecture, resolutions)
+    found = resolutions.distribution
+    layers = [_planned(*spec, found, binaries, store, mtime, previous) for spec in specs]
+    return Plan(parts.rock, version, platform, architecture, tuple(layers), mtime)
+
+
+def base_layers(
+    parts: Parts, architecture: str, found: DistributionResolution, store: Store, mtime: int
+) -> list[PlannedLayer]:
+    """Plan what Python runs from: the base, if any, and the runtime."""
+    specs = _below(parts, architecture, found)
+    return [_planned(*spec, found, Binaries({}), store, mtime, {}) for spec in specs]
+
+
+def _planned(
+    kind: Kind,
+    title: str,
+    spec: Spec,
+    found: DistributionResolution,
+    binaries: Binaries,
+    store: Store,
+    mtime: int,
+    previous: Mapping[str, Mapping[str, str]],
+) -> PlannedLayer:
+    recipe, inputs, facts = _inputs(spec, found, binaries)
+    key = layer_key(kind, recipe, [inputs, mtime, GZIP])
+    cached = load(store, key) is not None
+    reason = "cached" if cached else _reason(facts, previous.get(title))
+    return PlannedLayer(kind, title, key, spec, facts, cached, reason)
+
+
+def _below(
+    parts: Parts, architecture: str, found: DistributionResolution
+) -> Iterable[tuple[Kind, str, Spec]]:
+    base = parts.base
+    if found.base:
+        yield "base", f"base {base.name}", BaseSpec(base, architecture, found.base)
+    filtered = tuple(
+        (part, _own_packages(part, parts, found)) for part in parts.filtering_packages()
+    )
+    yield (
+        "runtime",
+        f"runtime of {base.name}",
+        RuntimeSpec(base, architecture, found.runtime, found.base, parts.words, filtered),
+    )
+
+
+def _specs(
+    parts: Parts,
+    data: Mapping[str, Any],
+    version: str,
+    architecture: str,
+    resolutions: Resolutions,
+) -> Iterable[tuple[Kind, str, Spec]]:
+    base = parts.base
+    yield from _below(parts, architecture, resolutions.distribution)
+    for component in components():
+        if component.name == "pebble" or component.name in parts.component_parts():
+            title = f"{component.name} {component.version}"
+            yield "component", title, ComponentSpec(component, architecture)
+    if resolutions.python is not None:
+        yield (
+            "dependencies",
+            "Python packages",
+            DependenciesSpec(
+                resolutions.python,
+                base,
+                architecture,
+                parts.build_packages(),
+                parts.python_fileset(),
+            ),
+        )
+        for path in parts.python_projects:
+            yield (
+                "dependencies",
+                f"project {path}",
+                ProjectSpec(parts.folder, path, base, architecture),
+            )
+    made, own = parts.files()
+    for name, files in made:
+        yield "part", name, FilesSpec(files)
+    generated = configuration.entries(data, architecture, version)
+    yield (
+        "configuration",
+        "configuration",
+        FilesSpec(tuple(PlannedFile.generated(entry) for entry in generated)),
+    )
+    for name, files in own:
+        yield "part", name, FilesSpec(files)
+
+
+def _own_packages(part: Part, parts: Parts, found: DistributionResolution) -> frozenset[str]:
+    """Return the packages that are in the rock because of ``part`` alone."""
+    others = [word for word in parts.words if word not in part.stage_packages]
+    base = parts.base
+    mine = reachable(found.runtime, part.stage_packages, base)
+    return frozenset(mine - reachable(found.runtime, others, base))
+
+
+def _inputs(
+    spec: Spec, found: DistributionResolution, binaries: Binaries
+) -> tuple[int, Any, Mapping[str, str]]:
+    """Return the recipe number, the inputs of the key, and the facts for the reason."""
+    inputs: Any
+    match spec:
+        case BaseSpec():
+            packages = {p.name: p.sha256 for p in spec.packages}
+            inputs = [spec.base.identity, spec.architecture, sorted(packages.items())]
+            return runtime.RECIPE, inputs, packages
+        case RuntimeSpec():
+            packages = {p.name: p.sha256 for p in spec.packages}
+            filtered = [
+                [part.stage, part.prime, dict(part.organize), sorted(names)]
+                for part, names in spec.filtered
+            ]
+            below = sorted(p.sha256 for p in spec.below)
+            inputs = [spec.base.identity, spec.architecture, sorted(packages.items()), below]
+            inputs += [sorted(spec.words), filtered]
+            return runtime.RECIPE, inputs, packages
+        case ComponentSpec():
+            inputs = binaries.inputs(spec.component, spec.architecture)
+            return COMPONENT_RECIPE, inputs, {spec.component.name: json.dumps(inputs)}
+        case DependenciesSpec():
+            inputs = [_python(spec.base.name, spec.architecture, found)]
+            inputs += [spec.resolution.text, spec.part.stage, spec.part.prime]
+            if not spec.resolution.wheels:
+                # What is compiled depends on the headers and on the compiler.
+                inputs += [dependencies.compiler_identity(), spec.build_packages]
+                inputs += [sorted(p.sha256 for p in found.runtime)]
+            recipe = dependencies.RECIPE * 1000 + tree.RECIPE
+            return recipe, inputs, spec.resolution.names
+        case ProjectSpec():
+            from rockery.plan.parts import project_facts
+
+            facts = project_facts(spec.folder / spec.path)
+            python = _python(spec.base.name, spec.architecture, found)
+            return dependencies.RECIPE, [python, sorted(facts.items())], facts
+        case FilesSpec():
+            files = [[file.path, *file.identity] for file in spec.files]
+            return FILES_RECIPE, files, spec.facts
+
+
+def _python(base: str, architecture: str, found: DistributionResolution) -> list[Any]:
+    """Return what identifies the rock's Python."""
+    packages = (*found.base, *found.runtime)
+    return [base, architecture, sorted(p.sha256 for p in packages if "python3" in p.name)]
+
+
+def _reason(now: Mapping[str, str], before: Mapping[str, str] | None) -> str:
+    if before is None:
+        return "not made yet"
+    changed = sorted(name for name in now if now[name] != before.get(name))
+    gone = sorted(name for name in before if name not in now)
+    words = [_listed([n for n in changed if n in before], "changed")]
+    words += [_listed([n for n in changed if n not in before], "added"), _listed(gone, "removed")]
+    return ", ".join(word for word in words if word) or "made by another version of rockery"
+
+
+def _listed(names: Sequence[str], verb: str) -> str:
+    if not names:
+        return ""
+    return f"{names[0]} {verb}" if len(names) == 1 else f"{len(names)} {verb} ({names[0]}, …)"

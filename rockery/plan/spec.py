@@ -1,0 +1,128 @@
+"""What each kind of layer is made from, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rockery.base import Base
+from rockery.component import Component
+from rockery.layer import Entry, Inline
+from rockery.project.schema import Part
+from rockery.resolution.apt import Package
+from rockery.resolution.python import PythonResolution
+
+
+@dataclass(frozen=True)
+class BaseSpec:
+    """A full base: all its packages."""
+
+    base: Base
+    architecture: str
+    packages: tuple[Package, ...]
+
+
+@dataclass(frozen=True)
+class RuntimeSpec:
+    """Python and the distribution's packages that parts ask for.
+
+    ``below`` are the packages of a full base, empty in a bare rock. ``words`` is all that was
+    asked for, slices included; ``filtered`` are the parts whose filesets narrow what their
+    own packages ship, each with the names of those packages.
+    """
+
+    base: Base
+    architecture: str
+    packages: tuple[Package, ...]
+    below: tuple[Package, ...]
+    words: tuple[str, ...]
+    filtered: tuple[tuple[Part, frozenset[str]], ...]
+
+
+@dataclass(frozen=True)
+class ComponentSpec:
+    """A program that isn't the user's."""
+
+    component: Component
+    architecture: str
+
+
+@dataclass(frozen=True)
+class DependenciesSpec:
+    """All Python packages that come from an index."""
+
+    resolution: PythonResolution
+    base: Base
+    architecture: str
+    build_packages: tuple[str, ...]
+    part: Part
+
+
+@dataclass(frozen=True)
+class ProjectSpec:
+    """A Python project of the folder, installed itself."""
+
+    folder: Path
+    path: str
+    base: Base
+    architecture: str
+
+
+@dataclass(frozen=True)
+class PlannedFile:
+    """A file, link or directory at its place in the rock.
+
+    A file's bytes are in ``source`` on disk, or in ``data`` where they were generated;
+    ``sha256`` is of those bytes when the plan was made.
+    """
+
+    path: str
+    kind: str
+    mode: int
+    uid: int
+    gid: int
+    source: Path | None = None
+    data: bytes | None = None
+    target: str = ""
+    size: int = 0
+    sha256: str = ""
+
+    @classmethod
+    def generated(cls, entry: Entry) -> PlannedFile:
+        """Return the planned form of an entry whose bytes are in memory."""
+        import hashlib
+
+        data = entry.content.data if isinstance(entry.content, Inline) else None
+        return cls(
+            entry.path,
+            entry.kind,
+            entry.mode,
+            entry.uid,
+            entry.gid,
+            data=data,
+            target=entry.target,
+            size=len(data or b""),
+            sha256=hashlib.sha256(data).hexdigest() if data is not None else "",
+        )
+
+    @property
+    def identity(self) -> list[Any]:
+        """All of it that the layer's bytes depend on."""
+        return [self.kind, self.mode, self.uid, self.gid, self.target, self.sha256]
+
+
+@dataclass(frozen=True)
+class FilesSpec:
+    """Files that are known one by one: a part's, or the configuration's."""
+
+    files: tuple[PlannedFile, ...]
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """What each file is, by path."""
+        return {file.path: file.sha256 or file.target for file in self.files}
+
+
+Spec = BaseSpec | RuntimeSpec | ComponentSpec | DependenciesSpec | ProjectSpec | FilesSpec

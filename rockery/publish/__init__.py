@@ -1,0 +1,1 @@
+"""Where images go: a ``.rock`` archive, a Docker engine."""
