@@ -176,7 +176,7 @@ _BELOW = r"(?:/.*)?\Z"
 
 def _pattern(glob: str) -> str:
     """Return the expression for ``glob``, without an end."""
-    steps = [step for step in glob.split("/") if step not in ("", ".")]
+    steps = [step for step in re.sub(r"(\*\*/)+", "**/", glob).split("/") if step not in ("", ".")]
     text = ""
     for index, step in enumerate(steps):
         last = index == len(steps) - 1

@@ -6,6 +6,7 @@ import functools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from rockery.project.glob import component
 
@@ -18,6 +19,8 @@ class Rule:
     line: int
     keeps: bool
     folders_only: bool
+    #: Matches the whole path, or the last name alone.
+    anchored: bool
     pattern: re.Pattern[str]
 
 
@@ -39,10 +42,40 @@ class Ignore:
         It looks at this path alone: what lies in an ignored folder is ignored with it, and
         a walk that doesn't enter it never asks.
         """
+        rule = self._last(path, folder)
+        return None if rule is None or rule.keeps else rule
+
+    def keeps(self, path: str, *, folder: bool) -> bool:
+        """Tell whether a rule with ``!`` says that ``path`` is not ignored."""
+        rule = self._last(path, folder)
+        return rule is not None and rule.keeps
+
+    def _last(self, path: str, folder: bool) -> Rule | None:
+        name = path.rpartition("/")[2]
+        if not self._quick.fullmatch(name) and not (self._slow and self._slow.fullmatch(path)):
+            return None
         for rule in reversed(self.rules):
-            if (folder or not rule.folders_only) and rule.pattern.fullmatch(path):
-                return None if rule.keeps else rule
+            if (folder or not rule.folders_only) and rule.pattern.fullmatch(
+                path if rule.anchored else name
+            ):
+                return rule
         return None
+
+    @cached_property
+    def _quick(self) -> re.Pattern[str]:
+        """All rules for a name in one expression: most paths match none."""
+        return _any(rule for rule in self.rules if not rule.anchored)
+
+    @cached_property
+    def _slow(self) -> re.Pattern[str] | None:
+        anchored = [rule for rule in self.rules if rule.anchored]
+        return _any(anchored) if anchored else None
+
+
+def _any(rules: Iterable[Rule]) -> re.Pattern[str]:
+    return re.compile(
+        "|".join(f"(?:{rule.pattern.pattern})" for rule in rules) or "(?!)", re.DOTALL
+    )
 
 
 def _rule(text: str, line: int) -> Rule | None:
@@ -58,14 +91,14 @@ def _rule(text: str, line: int) -> Rule | None:
     if not pattern:
         return None
     anchored = "/" in pattern
-    compiled = _compiled(pattern.lstrip("/"), anchored)
-    return Rule(text.strip(), line, keeps, folders_only, compiled)
+    compiled = _compiled(pattern.lstrip("/"))
+    return Rule(text.strip(), line, keeps, folders_only, anchored, compiled)
 
 
 @functools.lru_cache(maxsize=1024)
-def _compiled(pattern: str, anchored: bool) -> re.Pattern[str]:
+def _compiled(pattern: str) -> re.Pattern[str]:
     steps = re.sub(r"(\*\*/)+", "**/", pattern).split("/")
-    text = "" if anchored else "(?:.*/)?"
+    text = ""
     for index, step in enumerate(steps):
         last = index == len(steps) - 1
         if step == "**":

@@ -1,0 +1,163 @@
+"""The format of ``extension.yaml``, and where definitions are found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from rockery.data import data_folder
+from rockery.errors import Location, Problem, ProjectError
+from rockery.project import wording
+from rockery.project.document import Document
+
+#: Where a project keeps definitions of its own.
+OWN = "rockery-extensions"
+
+_FILE = "extension.yaml"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=lambda name: name.replace("_", "-")
+    )
+
+
+class Requires(_Model):
+    """Which distributions have to be among the installed ones: at least one of ``one_of``.
+
+    ``never_from`` are others that are known not to bring one of them along.
+    """
+
+    one_of: tuple[str, ...] = ()
+    never_from: tuple[str, ...] = ()
+
+
+class Evidence(_Model):
+    """A place besides the code that may say where the application is; one of the three.
+
+    ``toml`` is a file and a dotted key in it, ``variable`` a file of ``NAME=value`` lines and
+    a name, ``commands`` programs that are given the application, in files by glob.
+    """
+
+    toml: tuple[str, str] | None = None
+    variable: tuple[str, str] | None = None
+    commands: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+
+
+class EntrypointRules(_Model):
+    """How the application is found.
+
+    ``modules`` and ``packages`` with their ``submodules`` are looked at first, then the rest
+    of the project's root; ``{name}`` is the rock's name as a module's. ``names`` come before
+    ``factories``.
+    """
+
+    interface: Literal["wsgi", "asgi"]
+    constructors: tuple[str, ...]
+    not_constructors: tuple[str, ...] = ()
+    names: tuple[str, ...]
+    factories: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ("app", "main")
+    packages: tuple[str, ...] = ("app", "src", "{name}")
+    submodules: tuple[str, ...] = ("", "app", "main")
+    more: tuple[str, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+
+
+class WorkerRule(_Model):
+    """The worker to ``use`` where one of ``installed`` is; without it, always.
+
+    ``name[extra]`` is a distribution that is asked for with that extra.
+    """
+
+    installed: tuple[str, ...] = ()
+    use: str
+
+
+class Definition(_Model):
+    """One extension.
+
+    ``app`` is where the project's files go in the rock, ``app_aliases`` what users may write
+    in its place, ``formerly`` names the extension was once known by, ``part_aliases`` parts
+    that others have and this one does not. ``snippet`` is a Jinja2 template of YAML; what it
+    can name is listed in ``docs/extensions.md``.
+    """
+
+    name: str
+    summary: str
+    formerly: tuple[str, ...] = ()
+    bases: tuple[str, ...] | None = None
+    service: str
+    app: str
+    app_aliases: tuple[str, ...] = ()
+    part_aliases: dict[str, str] = Field(default_factory=dict)
+    requires: Requires = Field(default_factory=Requires)
+    entrypoint: EntrypointRules
+    workers: tuple[WorkerRule, ...] = ()
+    snippet: str
+
+
+def names(project_folder: Path | None = None) -> tuple[str, ...]:
+    """Return the names of the extensions there are, the project's own among them, sorted."""
+    return tuple(sorted(_files(project_folder)))
+
+
+def load_definition(name: str, project_folder: Path | None = None) -> Definition:
+    """Return the definition ``name``, also by a name it was once known by.
+
+    Raises :class:`ProjectError` where there is none, with the nearest name, and where the
+    file is wrong.
+    """
+    files = _files(project_folder)
+    if name in files:
+        return _read(name, files[name])
+    for known, file in files.items():
+        if "formerly:" in file.read_text() and name in (found := _read(known, file)).formerly:
+            return found
+    raise ProjectError(unknown(name, project_folder))
+
+
+def unknown(name: str, project_folder: Path | None, where: Location | None = None) -> Problem:
+    """Return the problem of a name that no extension has."""
+    known = names(project_folder)
+    return Problem(
+        f"cannot use the extension {name!r}: there is none of that name"
+        f"{wording.nearest(name, known)}",
+        "unknown-extension",
+        where,
+        f"there are {', '.join(known)}; your own goes into {OWN}/{name}/{_FILE}",
+    )
+
+
+def _files(project_folder: Path | None) -> dict[str, Path]:
+    folders = [data_folder("extensions")]
+    if project_folder is not None:
+        folders.append(project_folder / OWN)
+    return {file.parent.name: file for folder in folders for file in folder.glob(f"*/{_FILE}")}
+
+
+def _read(name: str, file: Path) -> Definition:
+    own = file.parent.parent.name == OWN
+    document = Document.read(file, f"{OWN}/{name}/{_FILE}" if own else f"{name}/{_FILE}")
+    data: dict[str, Any] = {"name": name, **document.data}
+    try:
+        return Definition.model_validate(data)
+    except ValidationError as error:
+        raise ProjectError(*_problems(error, document)) from error
+
+
+def _problems(error: ValidationError, document: Document) -> list[Problem]:
+    found = wording.translate(error, document.where)
+    missing = [
+        Problem(
+            f"cannot do without {str(finding['loc'][0])!r}: {document.file} does not give it",
+            "missing-key",
+            document.where(),
+        )
+        for finding in error.errors(include_url=False)
+        if finding["type"] == "missing" and len(finding["loc"]) == 1
+    ]
+    return [*found, *missing]

@@ -1,0 +1,448 @@
+"""Expanding a project's extensions into ordinary ``rockcraft.yaml``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from rockery.errors import Location, Problem, ProjectError
+from rockery.extension import definition as definitions
+from rockery.extension import dependencies, entrypoint, shipping
+from rockery.extension.definition import Definition
+from rockery.extension.dependencies import Dependencies
+from rockery.extension.entrypoint import Entrypoint
+from rockery.extension.merging import merged
+from rockery.extension.plain import plain
+from rockery.extension.requirements import Target
+from rockery.project import Project, bases, document, pyproject
+from rockery.project.document import Document
+
+#: The order of the keys at the top of what is expanded.
+_ORDER = (
+    "name",
+    "title",
+    "version",
+    "summary",
+    "description",
+    "license",
+    "contact",
+    "issues",
+    "source-code",
+    "adopt-info",
+    "base",
+    "build-base",
+    "platforms",
+    "run-user",
+    "environment",
+    "entrypoint-service",
+    "entrypoint-command",
+    "services",
+    "checks",
+    "parts",
+)
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """A project as ordinary ``rockcraft.yaml``.
+
+    ``notes`` are findings that stop nothing. ``definitions`` are the extensions that were
+    expanded, ``entrypoints`` what was found for each service that the user gave no command.
+    """
+
+    data: dict[str, Any]
+    notes: tuple[Problem, ...] = ()
+    definitions: tuple[Definition, ...] = ()
+    entrypoints: dict[str, Entrypoint] = field(default_factory=dict)
+    _document: Document | None = field(default=None, repr=False)
+    _spelled: dict[str, str] = field(default_factory=dict, repr=False)
+
+    def where(self, *path: str | int) -> Location:
+        """Return the position in the user's file of the value at ``path`` of ``data``.
+
+        What an extension added stands where the extension is declared.
+        """
+        assert self._document is not None
+        steps = list(path)
+        if len(steps) > 1 and steps[0] == "parts" and isinstance(steps[1], str):
+            steps[1] = self._spelled.get(steps[1], steps[1])
+        if self._document.has(*steps):
+            return self._document.where(*steps)
+        if len(steps) > 2 and self._document.has(*steps[:2]):
+            return self._document.where(*steps[:-1])
+        if len(steps) > 1 and self.definitions:
+            return self._document.where("extensions", 0)
+        return self._document.where(*steps)
+
+
+def expand(project: Project) -> Expansion:
+    """Return ``project`` as ordinary ``rockcraft.yaml``, without ``extensions``.
+
+    A pure function of the project's files: nothing is resolved, fetched or run. Raises one
+    :class:`ProjectError` with everything that is wrong.
+    """
+    declared = project.data.get("extensions") or []
+    found = _definitions(project, declared)
+    data = {key: value for key, value in project.data.items() if key != "extensions"}
+    work = [_Expanding(project, each, data) for each in found]
+    problems: list[Problem] = []
+    for one in work:
+        one.run()
+        problems += one.problems
+    if problems:
+        raise ProjectError(*dict.fromkeys(problems))
+    added: dict[str, Any] = {}
+    spelled: dict[str, str] = {}
+    for one in work:
+        added = merged(added, one.snippet)
+        data = one.user
+        spelled |= one.spelled
+    whole = merged(added, data)
+    ordered = {key: whole[key] for key in _ORDER if key in whole}
+    ordered |= {key: value for key, value in whole.items() if key not in ordered}
+    return Expansion(
+        ordered,
+        tuple(dict.fromkeys(note for one in work for note in one.notes)),
+        tuple(found),
+        {one.definition.service: one.entrypoint for one in work if one.entrypoint},
+        project.document,
+        spelled,
+    )
+
+
+def _definitions(project: Project, declared: Any) -> list[Definition]:
+    if isinstance(declared, str) or not isinstance(declared, list):
+        problem = Problem(
+            "cannot use 'extensions': it needs a list, such as [flask-framework]",
+            "bad-value",
+            project.where("extensions"),
+        )
+        raise ProjectError(problem)
+    found: list[Definition] = []
+    problems: list[Problem] = []
+    for index, name in enumerate(declared):
+        where = project.where("extensions", index)
+        try:
+            one = definitions.load_definition(str(name), project.folder)
+        except ProjectError as error:
+            problems += [
+                definitions.unknown(str(name), project.folder, where)
+                if problem.code == "unknown-extension"
+                else problem
+                for problem in error.problems
+            ]
+            continue
+        if one in found:
+            continue
+        if found:
+            problems.append(
+                Problem(
+                    f"cannot use {one.name!r} beside {found[0].name!r}: each serves an "
+                    "application on port 8000, and a rock serves one",
+                    "conflicting-extensions",
+                    where,
+                    "keep one of them",
+                )
+            )
+        found.append(one)
+    if problems:
+        raise ProjectError(*problems)
+    return found
+
+
+class _Expanding:
+    """One extension at work on one project."""
+
+    def __init__(self, project: Project, definition: Definition, user: dict[str, Any]) -> None:
+        self.project = project
+        self.definition = definition
+        self.notes: list[Problem] = []
+        self.problems: list[Problem] = []
+        self.spelled: dict[str, str] = {}
+        self.user = self._own_terms(user)
+        self.snippet: dict[str, Any] = {}
+        self.entrypoint: Entrypoint | None = None
+        base = str(user.get("build-base" if user.get("base") == bases.BARE else "base", ""))
+        self.python = bases.python_of(bases.spelled(base)) or "3.11"
+        self.target = Target(self.python, _architecture(user.get("platforms")))
+
+    def run(self) -> None:
+        """Find everything out, collect what is wrong, render the snippet."""
+        self._check_base()
+        try:
+            project = pyproject.read(self.project.folder)
+        except ProjectError as error:
+            self.problems += error.problems
+            project = None
+        needed = self._dependencies(project)
+        self._check_requires(needed)
+        self._find_entrypoint(project)
+        shipped = self._ship()
+        self.notes += [*needed.notes, *shipped.notes]
+        self.problems += [*needed.requirements.problems, *shipped.problems]
+        if not self.problems:
+            self.snippet = self._render(needed, shipped)
+            self._check_parts()
+
+    # --- the user's file ----------------------------------------------------------------
+
+    def _own_terms(self, user: dict[str, Any]) -> dict[str, Any]:
+        """Bring names of parts and paths in them into this extension's own spelling."""
+        parts = user.get("parts")
+        if not isinstance(parts, dict):
+            return user
+        renamed: dict[str, Any] = {}
+        for name, part in parts.items():
+            own = self._part_name(name)
+            self.spelled[own] = name
+            if isinstance(part, dict) and isinstance(part.get("after"), list):
+                part = {**part, "after": [self._part_name(str(each)) for each in part["after"]]}
+            renamed[own] = merged(renamed.get(own), part)
+        app = f"{self.definition.name}/install-app"
+        if isinstance(renamed.get(app), dict):
+            renamed[app] = self._app_part(renamed[app])
+        return {**user, "parts": renamed}
+
+    def _part_name(self, name: str) -> str:
+        """Return the name of a part as this extension spells it."""
+        for known in (self.definition.name, *self.definition.formerly):
+            found = re.fullmatch(rf"{re.escape(known)}[/.](.+)", name)
+            if found:
+                part = self.definition.part_aliases.get(found[1], found[1])
+                return f"{self.definition.name}/{part}"
+        return name
+
+    def _app_part(self, part: dict[str, Any]) -> dict[str, Any]:
+        changed = dict(part)
+
+        def own(path: Any) -> str:
+            return shipping.rewritten(str(path), self.definition.app, self.definition.app_aliases)
+
+        for key in ("prime", "stage"):
+            if isinstance(part.get(key), list):
+                changed[key] = [own(entry) for entry in part[key]]
+        if isinstance(part.get("organize"), dict):
+            changed["organize"] = {key: own(value) for key, value in part["organize"].items()}
+        if isinstance(part.get("permissions"), list):
+            changed["permissions"] = [
+                {**each, "path": own(each["path"])}
+                if isinstance(each, dict) and "path" in each
+                else each
+                for each in part["permissions"]
+            ]
+        return changed
+
+    def _part(self, name: str) -> dict[str, Any]:
+        parts = self.user.get("parts")
+        part = parts.get(f"{self.definition.name}/{name}") if isinstance(parts, dict) else None
+        return part if isinstance(part, dict) else {}
+
+    def _where(self, part: str, *path: str | int) -> Location:
+        name = f"{self.definition.name}/{part}"
+        return self.project.where("parts", self.spelled.get(name, name), *path)
+
+    # --- checks -------------------------------------------------------------------------
+
+    def _check_base(self) -> None:
+        base = self.user.get("base")
+        allowed = self.definition.bases
+        if allowed is not None and isinstance(base, str) and bases.spelled(base) not in allowed:
+            self.problems.append(
+                Problem(
+                    f"cannot use {self.definition.name!r} on base {base!r}",
+                    "unsupported-base",
+                    self.project.where("base"),
+                    f"it works on {', '.join(allowed)}",
+                )
+            )
+
+    def _dependencies(self, project: pyproject.PyProject | None) -> Dependencies:
+        part = self._part("dependencies")
+        packages = {
+            self._where("dependencies", "python-packages", index): str(text)
+            for index, text in enumerate(_list(part.get("python-packages")))
+        }
+        files = tuple(str(file) for file in _list(part.get("python-requirements")))
+        return dependencies.gather(
+            self.project.folder, project, self.target, files=files, packages=packages
+        )
+
+    def _check_requires(self, needed: Dependencies) -> None:
+        """Report a requirement that is certainly missing; only a resolution tells the rest."""
+        wanted = self.definition.requires.one_of
+        what = " or ".join(wanted)
+        if needed.source is None:
+            if not needed.requirements.wanted:
+                self.problems.append(self._no_source(what))
+            return
+        if not wanted or any(needed.requirements.asks_for(name) for name in wanted):
+            return
+        if needed.requirements.problems:
+            return  # what cannot be read may well be the one that is missed
+        known = plain() | set(self.definition.requires.never_from)
+        if needed.requirements.complete and all(
+            each.name in known and not each.extras for each in needed.requirements.wanted
+        ):
+            self.problems.append(
+                Problem(
+                    f"cannot serve the project: {needed.source} does not ask for {what}",
+                    "missing-requirement",
+                    Location(needed.source),
+                    f"add a line '{wanted[0]}' to it"
+                    if needed.source.endswith(".txt")
+                    else f'add "{wanted[0]}" to its dependencies',
+                )
+            )
+            return
+        self.notes.append(
+            Problem(
+                f"{needed.source} does not name {what}: 'rockery pack' checks that another "
+                "package brings it",
+                "indirect-requirement",
+                Location(needed.source),
+            )
+        )
+
+    def _no_source(self, what: str) -> Problem:
+        folder = self.project.folder
+        locks = [name for name in dependencies.LOCKS if (folder / name).is_file()]
+        others = sorted(
+            path.relative_to(folder).as_posix()
+            for pattern in (
+                "requirements/*.txt",
+                "requirements*.in",
+                "*requirements*.txt",
+                "setup.py",
+            )
+            for path in folder.glob(pattern)
+        )
+        details = (f"there is {', '.join([*locks, *others])}",) if locks or others else ()
+        remedy = f"add a requirements.txt with a line '{what.split(' or ')[0]}'"
+        text_files = [name for name in others if name.endswith(".txt")]
+        if text_files:
+            remedy = (
+                f"name the file in rockcraft.yaml: parts: {self.definition.name}/dependencies: "
+                f"python-requirements: [{text_files[0]}]"
+            )
+        return Problem(
+            "cannot tell what the project needs: there is no requirements.txt and no [project] "
+            "in a pyproject.toml",
+            "missing-requirements",
+            None,
+            remedy,
+            details,
+        )
+
+    def _find_entrypoint(self, project: pyproject.PyProject | None) -> None:
+        services = self.user.get("services")
+        service = services.get(self.definition.service) if isinstance(services, dict) else None
+        if isinstance(service, dict) and service.get("command"):
+            return  # the user's own command stays, and says what is served
+        name = str(self.user.get("name", ""))
+        found = entrypoint.search(self.project.folder, name, self.definition, self.python, project)
+        self.entrypoint = found.entrypoint
+        self.notes += found.notes
+        self.problems += found.problems
+        if found.entrypoint is not None:
+            self.notes.append(
+                Problem(
+                    f"the application is {found.entrypoint.text} ({found.entrypoint.evidence})",
+                    "found-entrypoint",
+                    found.entrypoint.where,
+                )
+            )
+
+    def _ship(self) -> shipping.Shipping:
+        app = self.definition.app
+        prime = tuple(str(entry) for entry in _list(self._part("install-app").get("prime")))
+        good: list[str] = []
+        positions: list[Location] = []
+        for index, entry in enumerate(prime):
+            where = self._where("install-app", "prime", index)
+            if shipping.below(entry.removeprefix("-"), app):
+                good.append(entry)
+                positions.append(where)
+            else:
+                self.problems.append(
+                    Problem(
+                        f"cannot ship {entry!r}: 'prime' of the app starts each path with '{app}/'",
+                        "bad-prime",
+                        where,
+                        f"write '{'-' * entry.startswith('-')}{app}/{entry.lstrip('-/')}'",
+                    )
+                )
+        return shipping.ship(self.project.folder, app, tuple(good), lambda index: positions[index])
+
+    def _check_parts(self) -> None:
+        """Report parts that carry the extension's name and are none of its parts."""
+        from rockery.project.wording import nearest
+
+        known = self.snippet.get("parts") or {}
+        parts = self.user.get("parts")
+        for name, part in parts.items() if isinstance(parts, dict) else ():
+            if (
+                name.startswith(f"{self.definition.name}/")
+                and name not in known
+                and not (isinstance(part, dict) and "plugin" in part)
+            ):
+                self.problems.append(
+                    Problem(
+                        f"cannot add to part {name!r}: {self.definition.name} has no such part"
+                        f"{nearest(name, known)}",
+                        "unknown-part",
+                        self.project.where("parts", str(self.spelled.get(name, name))),
+                        f"it has {', '.join(known)}",
+                    )
+                )
+
+    # --- the snippet --------------------------------------------------------------------
+
+    def _worker(self, needed: Dependencies) -> str:
+        for rule in self.definition.workers:
+            if not rule.installed or any(
+                needed.requirements.asks_for(what) for what in rule.installed
+            ):
+                return rule.use
+        return ""
+
+    def _render(self, needed: Dependencies, shipped: shipping.Shipping) -> dict[str, Any]:
+        from rockery.extension.snippet import render
+
+        found = self.entrypoint
+        path = found.path if found else ""
+        return render(
+            self.definition,
+            {
+                "name": self.user.get("name", ""),
+                "base": self.user.get("base", ""),
+                "bare": self.user.get("base") == bases.BARE,
+                "python": self.python,
+                "app": self.definition.app,
+                "entrypoint": found.text if found else "app:app",
+                "pythonpath": f"/{self.definition.app}/{path}" if path else "",
+                "worker": self._worker(needed),
+                "requirements": list(needed.files),
+                "organize": shipped.organize,
+                "excludes": list(shipped.excludes),
+            },
+        )
+
+
+def _architecture(platforms: Any) -> str:
+    """Return the architecture of the first platform, for markers."""
+    for label, given in platforms.items() if isinstance(platforms, dict) else ():
+        wanted = given.get("build-for", label) if isinstance(given, dict) else label
+        name = wanted[0] if isinstance(wanted, list) and wanted else wanted
+        if name in ("amd64", "arm64"):
+            return str(name)
+    return "amd64"
+
+
+def _list(value: Any) -> Iterator[Any]:
+    yield from value if isinstance(value, list) else ()
+
+
+#: How ``expand-extensions`` writes an expansion.
+dump_yaml = document.dump

@@ -1,0 +1,74 @@
+"""What ``pyproject.toml`` says of a project."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rockery.errors import Location, Problem, ProjectError
+from rockery.project.source import inside
+
+FILE = "pyproject.toml"
+
+
+@dataclass(frozen=True)
+class PyProject:
+    """The parsed file; TOML's parser keeps no positions, so ``where`` looks for the text."""
+
+    data: dict[str, Any]
+    lines: tuple[str, ...]
+
+    @property
+    def installable(self) -> bool:
+        """Tell whether it describes a project, and not only settings of tools."""
+        return "project" in self.data or "build-system" in self.data
+
+    @property
+    def dependencies(self) -> tuple[str, ...] | None:
+        """``[project] dependencies``, or None where they are dynamic or there is no project."""
+        project = self.data.get("project")
+        if not isinstance(project, dict) or "dependencies" in (project.get("dynamic") or ()):
+            return None
+        found = project.get("dependencies", [])
+        return tuple(str(text) for text in found) if isinstance(found, list) else None
+
+    def get(self, *path: str) -> Any:
+        """Return the value at ``path``, or None."""
+        value: Any = self.data
+        for step in path:
+            value = value.get(step) if isinstance(value, dict) else None
+        return value
+
+    def where(self, text: str) -> Location:
+        """Return where ``text`` stands first, or the file."""
+        for number, line in enumerate(self.lines, start=1):
+            column = line.find(text)
+            if column >= 0:
+                return Location(FILE, number, column + 1)
+        return Location(FILE)
+
+
+def read(folder: Path) -> PyProject | None:
+    """Read the file of the project in ``folder``, or return None where there is none.
+
+    Raises :class:`ProjectError` with the position for a file that is not valid TOML.
+    """
+    path = folder / FILE
+    if not path.is_file() or not inside(folder, path):
+        return None
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+        return PyProject(tomllib.loads(text), tuple(text.splitlines()))
+    except (OSError, UnicodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ProjectError(broken(FILE, error)) from error
+
+
+def broken(file: str, error: Exception) -> Problem:
+    """Return the problem of a TOML file that cannot be read."""
+    message = re.sub(r" \(at .*\)$", "", str(error)) or "it is nested too deeply"
+    found = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
+    where = Location(file, int(found[1]), int(found[2])) if found else Location(file)
+    return Problem(f"cannot read {file}: {message[0].lower()}{message[1:]}", "broken-toml", where)
