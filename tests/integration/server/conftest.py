@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -222,6 +223,8 @@ def serve(command: Callable[..., list[str]], tmp_path: Path) -> Iterator[Callabl
                 stdout=output,
                 stderr=output,
                 env=environment(STATSD_PORT=statsd, **(variables or {})),
+                # As a group it can be killed with its workers.
+                start_new_session=True,
             )
         server = Server(process, port, log)
         started.append(server)
@@ -234,9 +237,9 @@ def serve(command: Callable[..., list[str]], tmp_path: Path) -> Iterator[Callabl
 
     yield start
     for one in started:
-        if one.process.poll() is None:
-            one.process.kill()
-            one.process.wait()
+        with suppress(ProcessLookupError):
+            os.killpg(one.process.pid, signal.SIGKILL)
+        one.process.wait()
 
 
 def until(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import warnings
@@ -24,8 +25,14 @@ with warnings.catch_warnings():
 class UvicornWorker(_UvicornWorker):  # type: ignore[misc] # Gunicorn has no types
     """Uvicorn under Gunicorn, on uvloop and httptools where they are installed."""
 
-    # The access log is written by the middleware, in the format that Gunicorn's has.
-    CONFIG_KWARGS: dict[str, Any] = {"loop": "auto", "http": "auto", "access_log": False}  # noqa: RUF012
+    CONFIG_KWARGS: dict[str, Any] = {  # noqa: RUF012 - Uvicorn's own name and type
+        "loop": "auto",
+        "http": "auto",
+        # The middleware writes it, in the format that Gunicorn's has.
+        "access_log": False,
+        # Seconds between two calls of callback_notify.
+        "timeout_notify": 1,
+    }
 
     _has_served = False
 
@@ -51,6 +58,10 @@ class UvicornWorker(_UvicornWorker):  # type: ignore[misc] # Gunicorn has no typ
         """Say to the master that this worker lives; Uvicorn calls it while it serves."""
         self._has_served = True
         await super().callback_notify()
+        if self.ppid != os.getppid():
+            # Nobody would ever stop it, and it would hold the port against the next master.
+            self.log.info("Parent changed, shutting down: %s", self)
+            signal.raise_signal(signal.SIGTERM)
 
     def _signalled(self, number: int, frame: FrameType | None) -> None:
         self.log.flush()
