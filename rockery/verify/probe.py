@@ -74,7 +74,8 @@ def main() -> None:
             stream.flush()
         except Exception:  # noqa: S112 - the application may have closed or replaced them
             continue
-    _reply({"stage": stage, "sentence": sentence, "raised": raised, "reads": reads.found})
+    report = {"stage": stage, "sentence": sentence, "raised": raised}
+    _reply({**report, "reads": reads.found, "copied": reads.copied})
     os._exit(0)
 
 
@@ -204,6 +205,9 @@ class Reads:
         #: {"name", "origin": as of ``Places``, or "settings" for a library that reads on the
         #: project's behalf, "need": "required", "optional" or "defaulted"}, in their order.
         self.found: list[dict[str, str]] = []
+        #: Whether the project, or what it called, went through all variables: then we don't
+        #: know which it looked for.
+        self.copied = False
 
     def record(self) -> None:
         """Begin: from here on ``os.environ`` tells us."""
@@ -238,6 +242,13 @@ class Reads:
                 environ[key] = value
             return wholly(environ, key)
 
+        every: Callable[..., Iterator[str]] = kind.__iter__
+
+        def iterate(environ: Any) -> Iterator[str]:
+            self.copied = self.copied or self._for_the_project()
+            return every(environ)
+
+        kind.__iter__ = iterate
         kind.__getitem__ = item
         kind.get = get
         kind.__contains__ = contains
@@ -264,6 +275,15 @@ class Reads:
             if package in self._LIBRARIES:
                 return "settings"
         return origin
+
+    def _for_the_project(self) -> bool:
+        """Say whether the project made the call that leads here, rather than an import."""
+        frame: types.FrameType | None = sys._getframe(2)
+        while frame is not None and not frame.f_code.co_filename.startswith("<frozen importlib"):
+            if self._places.origin(frame.f_code.co_filename) == "project":
+                return True
+            frame = frame.f_back
+        return False
 
 
 def _chain(error: BaseException) -> list[BaseException]:

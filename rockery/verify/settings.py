@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping
 from rockery.verify.verdict import Frame, Raised, Report, mentioned
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_ADDRESS = re.compile(r"url|uri|dsn", re.IGNORECASE)
 _CAPITALS = re.compile(r"[A-Z][A-Z0-9_]*[A-Z0-9]")
 
 
@@ -44,6 +45,8 @@ def refined(report: Report, placeholders: Mapping[str, str]) -> dict[str, str]:
     better = {}
     for name, value in placeholders.items():
         raised = mentioned(value, report.raised)
+        if raised is None and _ADDRESS.search(name):  # SQLAlchemy keeps a bad URL to itself
+            raised = next((each for each in report.raised if _ADDRESS.search(each.message)), None)
         found = raised and _better(raised, name, value)
         if found and found != value:
             better[name] = found

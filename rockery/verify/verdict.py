@@ -9,6 +9,7 @@ may be a matter of settings, and is no reason to refuse a rock.
 from __future__ import annotations
 
 import json
+import posixpath
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -109,6 +110,7 @@ class Report:
     sentence: str | None
     raised: tuple[Raised, ...]
     reads: tuple[Read, ...]
+    copied: bool
 
     @property
     def failure(self) -> tuple[str, ...]:
@@ -128,6 +130,7 @@ def report_of(reply: bytes) -> Report | None:
                     Raised(**_lists(each, frames=Frame, fields=Field)) for each in found["raised"]
                 ),
                 tuple(Read(**each) for each in found["reads"]),
+                bool(found["copied"]),
             )
         except (ValueError, TypeError, KeyError, AttributeError):
             continue  # the greeting, a stack, or what the application wrote there itself
@@ -171,11 +174,11 @@ def judge(
                        missing_module=broken.module, missing_library=broken.library)  # fmt: skip
     wanted = wanted or _needed(report)
     reason = _settings_reason(report.raised[0])
-    message = f"{application} cannot be imported without its settings: {reason}"
+    message = f"{application} cannot be imported as it is: {reason}"
     if wanted:
         message = f"{application} wants settings ({', '.join(wanted)}): {reason}"
     files = (each.file for each in report.raised if "FileNotFoundError" in each.kinds)
-    file = next(filter(None, files), None)
+    file = next((posixpath.join(application.working_dir, file) for file in files if file), None)
     return Verdict("wants-settings", message, wanted, details, missing_file=file)
 
 
@@ -199,7 +202,7 @@ def judge_end(application: Application, ended: Ended, reply: bytes, wanted: Sequ
         reason = f"the rock's Python was ended by signal {-ended.status}"
         return Verdict("broken", f"cannot import {application}: {reason}", names, printed)
     reason = f"it ended the process with status {ended.status} while it was imported"
-    message = f"{application} cannot be imported without its settings: {reason}"
+    message = f"{application} cannot be imported as it is: {reason}"
     return Verdict("wants-settings", message, names, printed)
 
 
@@ -236,6 +239,8 @@ def _broken(
         if match and {"ImportError", "OSError"} & {*each.kinds}:
             library = match[1] or match[2]
             return _Fault(f"the shared library {library} is not in the rock", library=library)
+    if "ImportError" not in outermost.kinds and _surroundings(outermost):
+        return None  # also where it came up while an optional import was handled
     for each in report.raised:
         if "ImportError" in each.kinds:
             return _import_fault(report)
@@ -256,7 +261,7 @@ def _broken(
     # fail all by itself, while it is imported?
     own = max((at for at, each in enumerate(frames) if each.origin == "project"), default=-1)
     importing = any(frame.function == "<module>" for frame in frames[own + 1 :])
-    if not importing and (placeholders or _needed(report)):
+    if not importing and (placeholders or report.copied or _needed(report)):
         return None
     return _Fault(outermost.summary)
 

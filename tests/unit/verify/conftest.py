@@ -19,7 +19,15 @@ from rockery.verify import merged
 
 _FOLDERS = ("bin", "lib", "lib64", "sbin")
 _EXTRA = ("libgcc-s1", "libstdc++6", "zlib1g", "libexpat1")
-_PACKAGES = ("flask", "pydantic-settings", "python-decouple", "environs", "starlette", "gevent")
+_PACKAGES = (
+    "flask",
+    "pydantic-settings",
+    "python-decouple",
+    "environs",
+    "starlette",
+    "gevent",
+    "flask-sqlalchemy",
+)
 
 
 def _apt(*words: str) -> str:

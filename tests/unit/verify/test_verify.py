@@ -246,6 +246,7 @@ class TestNamedSettings:
             "  k: HttpUrl = Field(alias='SECRET_KEY')\nS()",
             "from pydantic_settings import BaseSettings\n"
             "class S(BaseSettings):\n  secret_key: list[str]\nS()",
+            "import os, sqlalchemy\nsqlalchemy.create_engine(os.environ['SECRET_KEY'])",
             "import os, importlib\nimportlib.import_module(os.environ['SECRET_KEY'])",
             "import os\n{'dev': 1}[os.environ['SECRET_KEY']]",
             "try:\n  import local_settings\n"
@@ -256,6 +257,12 @@ class TestNamedSettings:
         verdict = check(f"{FLASK}\n{source}")
         assert verdict.outcome == "wants-settings", verdict
         assert verdict.wanted == ("SECRET_KEY",), verdict
+
+    def test_a_database_url_leads_on_to_what_it_hides(self, check: Check) -> None:
+        source = "import os, sqlalchemy\nsqlalchemy.create_engine(os.environ['DATABASE_URL'])\n"
+        assert check(source + FLASK).wanted == ("DATABASE_URL",)
+        hidden = check(source + "import nowhere")
+        assert (hidden.outcome, hidden.missing_module) == ("broken", "nowhere")
 
     def test_several_one_after_the_other(self, check: Check) -> None:
         source = FLASK + "import os\na = os.environ['A_KEY']\nb = int(os.environ['B_PORT'])\n"
@@ -289,10 +296,27 @@ class TestWantsSettings:
         assert (hard.outcome, "status 3" in hard.message) == ("wants-settings", True)
         assert hard.details == ("bye",)
 
+    def test_names_read_as_one(self, check: Check) -> None:
+        source = FLASK + "app.config.from_prefixed_env()\nfrom flask_sqlalchemy import SQLAlchemy\n"
+        assert check(source + "SQLAlchemy(app)").outcome == "wants-settings"
+        assert check(FLASK + "import flask_sqlalchemy as s\ns.SQLAlchemy(app)").outcome == "broken"
+
+    def test_unreachable_while_an_optional_import_is_handled(self, check: Check) -> None:
+        source = """
+            try:
+                import nowhere
+            except ImportError:
+                import socket
+                socket.create_connection(("127.0.0.1", 1))
+        """
+        assert check(source).outcome == "wants-settings"
+
     def test_missing_file(self, check: Check) -> None:
         verdict = check("open('/flask/app/redirects.yaml')")
         assert verdict.outcome == "wants-settings"
         assert verdict.missing_file == "/flask/app/redirects.yaml"
+        relative = check("import yaml\nopen('data/x.yaml')", yaml="")
+        assert relative.missing_file == "/flask/app/data/x.yaml"
 
     def test_endless(self, check: Check) -> None:
         verdict = check(
