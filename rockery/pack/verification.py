@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from rockery.pack.pack import Prepared
     from rockery.verify import Application, Verdict
 
+#: Raise it when the rules of rockery.verify change what is said of an application.
+_RECIPE = 2
+
 _MOST_LINKS = 40
 
 
@@ -48,7 +51,7 @@ def _verdict(image: Image, application: Application, workshop: Workshop, store: 
     from rockery.verify import verify as imported
 
     inputs = [[layer.digest for layer in image.layers], dataclasses.asdict(application)]
-    key = layer_key("verdict", 1, inputs)
+    key = layer_key("verdict", _RECIPE, inputs)
     folder = store.get("verdicts", key)
     if folder is not None:
         raw: dict[str, Any] = json.loads((folder / "verdict.json").read_text())
@@ -78,6 +81,18 @@ def _tell(
         )
     if verdict.outcome == "importable":
         return
+    left_out = _left_out(verdict, application, prepared)
+    if left_out is not None:
+        raise ProjectError(
+            Problem(
+                f"cannot start {application}: it reads {verdict.missing_file}, which is not in "
+                "the rock",
+                "missing-file",
+                where,
+                f"{left_out} is in the project: see the install-app part's 'prime' and .rockignore",
+                verdict.details,
+            )
+        )
     if verdict.outcome == "wants-settings":
         workshop.watcher.note(
             Problem(
@@ -105,6 +120,16 @@ def _tell(
     raise ProjectError(
         Problem(verdict.message, "broken-application", where, remedy, verdict.details)
     )
+
+
+def _left_out(verdict: Verdict, application: Application, prepared: Prepared) -> str | None:
+    """Return the project's file that the application missed in the rock, if it is one."""
+    if verdict.missing_file is None:
+        return None
+    path = posixpath.relpath(verdict.missing_file, application.working_dir)
+    if path.startswith("..") or not (prepared.options.folder / path).exists():
+        return None
+    return path
 
 
 def _give(names: tuple[str, ...]) -> str:
