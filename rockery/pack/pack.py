@@ -6,7 +6,7 @@ import hashlib
 import os
 import platform as host
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rockery import base as bases
 from rockery.errors import Problem, ProjectError, UsageError
@@ -24,6 +24,9 @@ from rockery.resolution import distribution, python
 from rockery.resolution.apt import Apt
 from rockery.store import Store
 
+if TYPE_CHECKING:
+    from rockery.extension import Definition
+
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 
@@ -35,7 +38,7 @@ class Prepared:
     data: dict[str, Any]
     parts: Parts
     notes: tuple[Problem, ...]
-    requires: tuple[Any, ...]
+    definitions: tuple[Definition, ...]
     platform: str
     architecture: str
     version: str
@@ -89,8 +92,8 @@ def prepare(options: Options) -> Prepared:
         options,
         expansion.data,
         parts,
-        tuple(expansion.notes),
-        tuple(getattr(expansion, "requires", ())),
+        expansion.notes,
+        expansion.definitions,
         name,
         architecture,
         rock.version,
@@ -194,9 +197,18 @@ def _resolve(prepared: Prepared, store: Store, workshop: Workshop, watcher: Watc
 def _check_required(prepared: Prepared, resolved: python.PythonResolution) -> None:
     """Raise where the resolved packages lack what an extension needs."""
     problems = []
-    for requirement in prepared.requires:
-        if not set(requirement.any_of) & set(resolved.names):
-            problems.append(requirement.problem)
+    for definition in prepared.definitions:
+        wanted = definition.requires.one_of
+        if wanted and not set(wanted) & set(resolved.names):
+            problems.append(
+                Problem(
+                    f"cannot serve the project with {definition.name}: nothing that is installed "
+                    f"brings {' or '.join(wanted)}",
+                    "missing-requirement",
+                    prepared.parts.python_request.where,
+                    f"add '{wanted[0]}' to the requirements",
+                )
+            )
     if problems:
         raise ProjectError(*problems)
 

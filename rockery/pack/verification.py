@@ -55,7 +55,8 @@ def _verdict(image: Image, application: Application, workshop: Workshop, store: 
     folder = store.get("verdicts", key)
     if folder is not None:
         raw: dict[str, Any] = json.loads((folder / "verdict.json").read_text())
-        return Verdict(**{k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()})
+        values: Any = {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()}
+        return Verdict(**values)
     title = f"importing {application}"
     workshop.watcher.step(title)
     trees = [tree.unpacked(store, layer) for layer in image.layers]
