@@ -225,11 +225,11 @@ class Served:
             with error:
                 return _answer(error)
 
-    def metrics(self, *expected: str) -> dict[str, float]:
-        """Return the samples on port 9102, as soon as all ``expected`` are among them.
+    def metrics(self, **expected: float) -> dict[str, float]:
+        """Return the samples on port 9102, as soon as the ``expected`` ones are there.
 
         A sample's name includes its labels, in the order of the exposition. Workers send
-        what they count after a moment, so this waits up to ten seconds.
+        what they count after a moment, so this waits up to ten seconds for the values.
         """
         deadline = time.monotonic() + 10
         while True:
@@ -238,12 +238,12 @@ class Served:
                 for line in self.get("/metrics", 9102).text.splitlines()
                 if line and not line.startswith("#")
             )
-            if all(name in samples for name in expected):
+            found = {name: samples.get(name) for name in expected}
+            if found == expected:
                 return samples
             if time.monotonic() > deadline:
-                lacking = [name for name in expected if name not in samples]
                 own = [name for name in samples if not name.startswith(("go_", "process_"))]
-                pytest.fail(f"no metric {lacking} among {own}", pytrace=False)
+                pytest.fail(f"metrics are {found}, not {expected}; there are {own}", pytrace=False)
             time.sleep(0.1)
 
     def logs(self) -> str:
