@@ -100,6 +100,9 @@ def expand(project: Project) -> Expansion:
         data = one.user
         spelled |= one.spelled
     whole = merged(added, data)
+    for key in ("base", "build-base"):
+        if isinstance(whole.get(key), str):
+            whole[key] = bases.spelled(whole[key])
     ordered = {key: whole[key] for key in _ORDER if key in whole}
     ordered |= {key: value for key, value in whole.items() if key not in ordered}
     return Expansion(
@@ -329,7 +332,7 @@ class _Expanding:
         return Problem(
             "cannot tell what the project needs: there is no requirements.txt and no [project] "
             "in a pyproject.toml",
-            "missing-requirements",
+            "no-requirements",
             None,
             remedy,
             details,

@@ -51,6 +51,7 @@ class _Import:
 
     module: str
     attribute: str = ""
+    lineno: int | None = None
 
 
 _Bound = ast.expr | _Import | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
@@ -416,7 +417,8 @@ class _Collector:
                 first = alias.name.partition(".")[0]
                 self.imports.add(first)
                 name = alias.asname or first
-                self._bind(name, _Import(alias.name if alias.asname else first), certain)
+                module = alias.name if alias.asname else first
+                self._bind(name, _Import(module, lineno=node.lineno), certain)
             return
         module = self._absolute(node)
         if not node.level:
@@ -425,7 +427,8 @@ class _Collector:
             if alias.name == "*":
                 self.stars.append(module)
             else:
-                self._bind(alias.asname or alias.name, _Import(module, alias.name), certain)
+                bound = _Import(module, alias.name, node.lineno)
+                self._bind(alias.asname or alias.name, bound, certain)
 
     def _absolute(self, node: ast.ImportFrom) -> str:
         if not node.level:

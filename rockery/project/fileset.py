@@ -62,7 +62,7 @@ def select(part: Filed, files: Iterable[str]) -> dict[str, str]:
     Raises :class:`ProjectError` where ``organize`` would put two files at one path.
     """
     placed = _organized(part.organize, files)
-    stage, prime = _Filter(part.stage), _Filter(part.prime)
+    stage, prime = _filters(part)
     selected = {path for path in placed if stage.takes(path) and prime.takes(path)}
     for path in list(selected):
         parent = _parent(path)
@@ -102,7 +102,7 @@ def prunable(part: Filed) -> Callable[[str], bool]:
     plain = {key.strip("/"): value for key, value in part.organize.items() if not has_magic(key)}
     if len(plain) != len(part.organize):
         return lambda _: False
-    filters = (_Filter(part.stage), _Filter(part.prime))
+    filters = _filters(part)
 
     def nothing_in(folder: str) -> bool:
         path = folder.strip("/")
@@ -119,12 +119,22 @@ def prunable(part: Filed) -> Callable[[str], bool]:
     return nothing_in
 
 
-class _Filter:
-    """One ``stage`` or ``prime``."""
+def _filters(part: Filed) -> tuple[_Filter, _Filter]:
+    prime = () if part.prime == ("*",) else part.prime
+    return _Filter(part.stage, ("*",)), _Filter(prime, (".",))
 
-    def __init__(self, entries: tuple[str, ...]) -> None:
-        self._includes = [entry.removeprefix("\\") for entry in entries if entry[:1] != "-"]
-        self._include = _including(tuple(self._includes or ["*"]))
+
+class _Filter:
+    """One ``stage`` or ``prime``; ``default`` are its includes where it names none.
+
+    Without an include ``prime`` takes what ``stage`` does, names that start with a dot too.
+    """
+
+    def __init__(self, entries: tuple[str, ...], default: tuple[str, ...] = ("*",)) -> None:
+        given = [entry.removeprefix("\\") for entry in entries if entry[:1] != "-"]
+        self._hides = not given and default == ("*",)
+        self._includes = given or list(default)
+        self._include = _including(tuple(self._includes))
         self._exclude = _excluding(tuple(entry[1:] for entry in entries if entry[:1] == "-"))
         self._literal = not any("*" in entry for entry in self._includes)
 
@@ -137,9 +147,8 @@ class _Filter:
         """Tell whether no path in ``folder`` can pass."""
         if self._exclude is not None and self._exclude.match(f"{folder}/"):
             return True
-        if not self._includes:
-            # Without an include only names at the top that start with a dot are refused.
-            return folder.startswith(".")
+        if self._hides and folder.startswith("."):
+            return True
         return self._literal and not any(
             _normal(entry) == "."
             or f"{folder}/".startswith(f"{_normal(entry)}/")

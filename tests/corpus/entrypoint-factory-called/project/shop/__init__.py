@@ -1,0 +1,6 @@
+from flask import Flask
+
+
+def create_app(config=None):
+    web = Flask(__name__)
+    return web

@@ -1,0 +1,4 @@
+from flask import Flask
+
+admin = Flask("a")
+site = Flask("b")

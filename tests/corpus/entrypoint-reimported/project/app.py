@@ -1,0 +1,1 @@
+from webapp.app import app

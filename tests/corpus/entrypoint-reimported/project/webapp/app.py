@@ -1,0 +1,3 @@
+from acme.flask_base import FlaskBase
+
+app = FlaskBase(__name__, "x")

@@ -1,0 +1,3 @@
+from flask import Flask
+
+name, app = "x", Flask(__name__)

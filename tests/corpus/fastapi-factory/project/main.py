@@ -1,0 +1,5 @@
+from fastapi import FastAPI
+
+
+def get_application() -> FastAPI:
+    return FastAPI()

@@ -1,0 +1,4 @@
+from config import TITLE
+from fastapi import FastAPI
+
+app = FastAPI(title=TITLE)
