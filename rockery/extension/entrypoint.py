@@ -163,7 +163,7 @@ class _Hunt:
         found = command.search(line)
         if found is None:
             return
-        words = re.split(r"[\s\"',\[\]]+", found[2])
+        words = re.split(r"[\s\"',\[\]{}]+", found[2])
         for word in words:
             if _REFERENCE.fullmatch(word):
                 call = "()" if "--factory" in words and not word.endswith(")") else ""
