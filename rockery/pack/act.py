@@ -14,8 +14,11 @@ from rockery.layer import runtime as composing
 from rockery.layer.compression import GZIP
 from rockery.layer.ground import PLAIN
 from rockery.pack.options import Options, Watcher
+from rockery.part import Built, prepare_host
+from rockery.part import build as build_part
 from rockery.plan import (
     BaseSpec,
+    BuiltSpec,
     ComponentSpec,
     DependenciesSpec,
     FilesSpec,
@@ -25,7 +28,8 @@ from rockery.plan import (
     RuntimeSpec,
 )
 from rockery.plan.parts import Parts, copied
-from rockery.project.fileset import passes, select
+from rockery.project import source
+from rockery.project.fileset import passes, permissions_for, select
 from rockery.project.schema import Part
 from rockery.resolution import python
 from rockery.resolution.apt import Apt, Package
@@ -52,6 +56,7 @@ class Workshop:
         self._apt: Apt | None = None
         self._found: DistributionResolution | None = None
         self._full: composing.Composition | None = None
+        self._made: dict[str, Layer] = {}
 
     def use(self, apt: Apt, found: DistributionResolution) -> None:
         """Take the distribution's packages from ``apt``, as they were resolved."""
@@ -64,7 +69,10 @@ class Workshop:
             ProjectError: a package doesn't build, or a file changed meanwhile.
             SurroundingsError: the network, the disk or a tool is at fault.
         """
-        layers = [self._layer(planned, plan, self.ground) for planned in plan.layers]
+        layers = []
+        for planned in plan.layers:
+            layers.append(self._layer(planned, plan, self.ground))
+            self._made[planned.title] = layers[-1]
         for index, planned in enumerate(plan.layers):
             ground = self._differing_ground(layers, index)
             if ground is not None:
@@ -171,6 +179,8 @@ class Workshop:
                 return self._dependencies(spec, scratch, mtime)
             case ProjectSpec() as spec:
                 return self._project(spec, scratch, mtime)
+            case BuiltSpec() as spec:
+                return self._built(planned.key, spec, scratch)
             case FilesSpec() as spec:
                 return _planned_entries(spec)
 
@@ -262,6 +272,10 @@ class Workshop:
             copied(folder, scratch / "copy")
             folder = scratch / "copy"
         site = dependencies.install(spec.resolution, folder, local, target, scratch, sysroot)
+        if spec.script is not None:
+            extra = scratch / "extra"
+            site = self._scripted(spec.script, site, extra, scratch, target.version)
+            yield from self._files_of(extra, Part())
         yield from self._installed(site, spec.part, spec.resolution, target)
 
     def _project(self, spec: ProjectSpec, scratch: Path, mtime: int) -> Iterator[Entry]:
@@ -282,6 +296,92 @@ class Workshop:
         for entry in dependencies.entries(site, target.version, resolution):
             if passes(part.stage, entry.path) and passes(part.prime, entry.path):
                 yield entry
+
+    # Parts that craft-parts builds.
+
+    def _built(self, key: str, spec: BuiltSpec, scratch: Path) -> list[Entry]:
+        """Build a part; return its files as its filesets and permissions have them."""
+        made = self._craft(spec, None, scratch)
+        if made.version is not None:
+            with self.store.put("verdicts", layer_key("version", 1, key)) as folder:
+                (folder / "version").write_text(made.version)
+        kept = Part.model_validate({"permissions": spec.keys.get("permissions", [])})
+        return list(self._files_of(made.folder, kept if made.finished else spec.part))
+
+    def version(self, plan: Plan, name: str) -> str | None:
+        """Return the version that the script of the part ``name`` sets, building the part.
+
+        What is planned below it is made first: its script may see that.
+        """
+        for planned in plan.layers:
+            self._made[planned.title] = self._layer(planned, plan, self.ground)
+            if planned.title == name:
+                folder = self.store.get("verdicts", layer_key("version", 1, planned.key))
+                return (folder / "version").read_text() if folder else None
+        return None
+
+    def _craft(self, spec: BuiltSpec, installed: Path | None, scratch: Path) -> Built:
+        where = self.parts.where("parts", spec.name)
+        prepare_host(spec.name, spec.part.build_packages, spec.part.build_snaps, where)
+        copy, work = scratch / "project", scratch / "craft"
+        work.mkdir()
+        copied(spec.folder, copy)
+        below = [
+            tree.unpacked(self.store, self._made[name]) for name in spec.after if name in self._made
+        ]
+        return build_part(
+            spec.name,
+            spec.keys,
+            copy=copy,
+            below=below,
+            installed=installed,
+            scratch=work,
+            cache=self.store.root / "craft",
+            architecture=spec.architecture,
+            project=self.parts.rock.name,
+            where=where,
+        )
+
+    def _scripted(
+        self, spec: BuiltSpec, site: Path, extra: Path, scratch: Path, version: str
+    ) -> Path:
+        """Run the scripts of the Python part around the installation in ``site``.
+
+        They find the packages where a virtual environment has them, in ``lib/pythonX.Y/
+        site-packages`` and ``bin``, and what they make elsewhere lands in ``extra``.
+        """
+        usual = scratch / "installed"
+        packages = f"lib/python{version}/site-packages"
+        (usual / packages).parent.mkdir(parents=True)
+        if (site / "bin").is_dir():
+            (site / "bin").rename(usual / "bin")
+        site.rename(usual / packages)
+        made = self._craft(spec, usual, scratch).folder
+        changed = scratch / "changed"
+        (made / packages).rename(changed)
+        if (made / "bin").is_dir():
+            (made / "bin").rename(changed / "bin")
+        made.rename(extra)
+        return changed
+
+    def _files_of(self, folder: Path, part: Part) -> Iterator[Entry]:
+        """Give the files below ``folder`` as the part's filesets and permissions have them."""
+        found = {entry.path: entry for entry in source.walk(folder)}
+        for place, origin in select(part, found).items():
+            path = place.rstrip("/")
+            owner = permissions_for(part.permissions, path)
+            uid, gid = owner.owner or 0, owner.group or 0
+            if place.endswith("/"):
+                mode = owner.mode if owner.mode is not None else 0o755
+                yield Entry(path, "directory", mode, uid, gid)
+            elif found[origin].kind == "link":
+                yield Entry(path, "symlink", 0o777, uid, gid, found[origin].target or "")
+            elif found[origin].kind == "file":
+                status = (folder / origin).stat()
+                mode = 0o755 if status.st_mode & 0o100 else 0o644
+                mode = owner.mode if owner.mode is not None else mode
+                content = Stored(folder / origin, status.st_size)
+                yield Entry(path, "file", mode, uid, gid, content=content)
 
     def _sysroot(self, build_packages: Sequence[str]) -> dependencies.Sysroot | None:
         """Return what compiles C for the target, or None where the host has no compiler."""

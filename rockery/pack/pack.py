@@ -41,7 +41,7 @@ class Prepared:
     definitions: tuple[Definition, ...]
     platform: str
     architecture: str
-    version: str
+    version: str | None
 
     @property
     def bare(self) -> bool:
@@ -76,18 +76,8 @@ def prepare(options: Options) -> Prepared:
     expansion = extension.expand(read)
     rock = schema.validate(expansion.data, expansion.where)
     base = bases.load(rock.distribution)
-    parts = Parts(rock, base, options.folder, expansion.where)
+    parts = Parts(rock, expansion.data, base, options.folder, expansion.where)
     name, architecture = _platform(rock, options.platform)
-    if rock.version is None:
-        raise ProjectError(
-            Problem(
-                "cannot name the rock: its version is to be set by a part (adopt-info), which is "
-                "not supported yet",
-                "missing-version",
-                expansion.where("adopt-info"),
-                "add 'version:'",
-            )
-        )
     return Prepared(
         options,
         expansion.data,
@@ -132,19 +122,40 @@ def planned(prepared: Prepared, store: Store, watcher: Watcher) -> tuple[Plan, W
     """Resolve what isn't resolved, then plan; of the disk only the store is written."""
     workshop = Workshop(store, prepared.options, prepared.parts, prepared.architecture, watcher)
     resolutions = _resolve(prepared, store, workshop, watcher)
-    made = plan(
-        prepared.parts,
-        prepared.data,
-        version=prepared.version,
-        platform=prepared.platform,
-        architecture=prepared.architecture,
-        resolutions=resolutions,
-        binaries=prepared.options.binaries,
-        store=store,
-        mtime=_mtime(),
-        previous=recall(store, prepared.options.folder, prepared.platform),
+
+    def planned_as(version: str) -> Plan:
+        return plan(
+            prepared.parts,
+            prepared.data,
+            version=version,
+            platform=prepared.platform,
+            architecture=prepared.architecture,
+            resolutions=resolutions,
+            binaries=prepared.options.binaries,
+            store=store,
+            mtime=_mtime(),
+            previous=recall(store, prepared.options.folder, prepared.platform),
+        )
+
+    if prepared.version is not None:
+        return planned_as(prepared.version), workshop
+    return planned_as(_adopted(planned_as("0"), prepared, workshop)), workshop
+
+
+def _adopted(plan: Plan, prepared: Prepared, workshop: Workshop) -> str:
+    """Return the version that the part named by ``adopt-info`` sets."""
+    name = prepared.parts.version_part() or ""
+    version = workshop.version(plan, name)
+    if version:
+        return version
+    raise ProjectError(
+        Problem(
+            f"cannot name the rock: part {name!r} sets no version",
+            "missing-version",
+            prepared.parts.where("adopt-info"),
+            "have its script run 'craftctl set version=…', or add 'version:'",
+        )
     )
-    return made, workshop
 
 
 def _mtime() -> int:

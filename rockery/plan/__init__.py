@@ -3,6 +3,7 @@
 from rockery.plan.plan import Plan, PlannedLayer, plan
 from rockery.plan.spec import (
     BaseSpec,
+    BuiltSpec,
     ComponentSpec,
     DependenciesSpec,
     FilesSpec,
@@ -14,6 +15,7 @@ from rockery.plan.spec import (
 
 __all__ = [
     "BaseSpec",
+    "BuiltSpec",
     "ComponentSpec",
     "DependenciesSpec",
     "FilesSpec",

@@ -7,12 +7,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from rockery.base import Base
 from rockery.component import components
 from rockery.data import VARIABLE, data_folder
 from rockery.errors import Location, Problem, ProjectError
-from rockery.plan.spec import PlannedFile
+from rockery.plan.spec import BuiltSpec, FilesSpec, PlannedFile
 from rockery.project import script, source
 from rockery.project.fileset import Ownership, permissions_for, prunable, select
 from rockery.project.schema import Part, RockFile
@@ -20,6 +21,10 @@ from rockery.resolution import distribution
 from rockery.resolution.python import PythonRequest
 
 _PYTHON_PLUGINS = ("python",)
+
+#: The title of the layer of all Python parts.
+PYTHON_PACKAGES = "Python packages"
+
 _NESTED = re.compile(r"^\s*(?:-r|-c|--requirement|--constraint)[ =]?\s*(\S+)", re.MULTILINE)
 
 Where = Callable[..., Location]
@@ -28,12 +33,16 @@ Where = Callable[..., Location]
 class Parts:
     """The parts of ``rock``, whose project lies in ``folder``.
 
-    ``where`` finds positions in the user's file. Raises :class:`ProjectError` on construction
-    for a part that no layer can be made of.
+    ``data`` is the ordinary ``rockcraft.yaml`` behind ``rock``; ``where`` finds positions in
+    the user's file. Raises :class:`ProjectError` on construction for a part that no layer can
+    be made of.
     """
 
-    def __init__(self, rock: RockFile, base: Base, folder: Path, where: Where) -> None:
+    def __init__(
+        self, rock: RockFile, data: Mapping[str, Any], base: Base, folder: Path, where: Where
+    ) -> None:
         self.rock = rock
+        self.data = data
         self.base = base
         self.folder = folder
         self.where = where
@@ -129,24 +138,83 @@ class Parts:
             if _is_installable(self.folder / path / "pyproject.toml")
         )
 
-    def files(self) -> tuple[list[tuple[str, tuple[PlannedFile, ...]]], ...]:
-        """Return the layers of files: those of rockery's data, then those of the project.
+    def files(
+        self, architecture: str
+    ) -> tuple[list[tuple[str, FilesSpec | BuiltSpec]], list[tuple[str, FilesSpec | BuiltSpec]]]:
+        """Return the layers of the parts: rockery's data and what is built, then the project's.
 
-        The project's own come last, because they change most.
+        The project's own files come last, because they change most.
         """
-        made: list[tuple[str, tuple[PlannedFile, ...]]] = []
-        own: list[tuple[str, tuple[PlannedFile, ...]]] = []
-        for name, part in self.rock.parts.items():
-            if part.plugin == "nil":
-                links = script.links_of(part)
-                if links is not None:
-                    made.append((name, self._linked(part, links)))
+        made: list[tuple[str, FilesSpec | BuiltSpec]] = []
+        own: list[tuple[str, FilesSpec | BuiltSpec]] = []
+        for name in self._ordered():
+            part = self.rock.parts[name]
+            if self._is_built(part):
+                made.append((name, self._built(name, part, architecture)))
+            elif links := script.links_of(part):
+                made.append((name, FilesSpec(self._linked(part, links))))
             elif part.plugin == "dump":
                 root, shipped = self._source(part)
                 files = tuple(self._dumped(name, part, root))
                 if files:
-                    (made if shipped else own).append((name, files))
+                    (made if shipped else own).append((name, FilesSpec(files)))
         return made, own
+
+    def dependencies_script(self, architecture: str) -> BuiltSpec | None:
+        """Return the Python part with scripts, in whose steps the packages are installed."""
+        for name, part in self._python().items():
+            if part.scripts:
+                return self._built(name, part, architecture)
+        return None
+
+    def version_part(self) -> str | None:
+        """Return the part that sets the rock's version, where the file has none."""
+        return self.rock.adopt_info if self.rock.version is None else None
+
+    def _is_built(self, part: Part) -> bool:
+        """Tell whether the part wants more than files put in place."""
+        if part.plugin in _PYTHON_PLUGINS or _component_of(part) is not None:
+            return False
+        scripted = part.scripts and script.links_of(part) is None
+        return bool(scripted) or part.plugin not in ("nil", "dump") or _is_remote(part)
+
+    def _built(self, name: str, part: Part, architecture: str) -> BuiltSpec:
+        local = part.source is not None and not _is_remote(part)
+        facts = project_facts(self.folder / self._prefix(part)) if local else {}
+        keys = self.data["parts"][name]
+        after = tuple(self._title(before) for before in part.after)
+        return BuiltSpec(name, part, keys, self.folder, architecture, after, facts)
+
+    def _title(self, name: str) -> str:
+        """Return the title of the layer that holds what the part ``name`` makes."""
+        return PYTHON_PACKAGES if name in self._python() else name
+
+    def _ordered(self) -> list[str]:
+        """Return the parts' names, each after those it names under ``after``."""
+        ordered: list[str] = []
+        waiting: list[str] = []
+
+        def visit(name: str) -> None:
+            if name in ordered:
+                return
+            if name in waiting:
+                raise ProjectError(
+                    Problem(
+                        f"cannot build part {name!r} after itself: {' → '.join([*waiting, name])}",
+                        "circular-parts",
+                        self.where("parts", name, "after"),
+                        "take one of them out of its 'after'",
+                    )
+                )
+            waiting.append(name)
+            for before in self.rock.parts[name].after:
+                visit(before)
+            waiting.pop()
+            ordered.append(name)
+
+        for name in self.rock.parts:
+            visit(name)
+        return ordered
 
     def _python(self) -> dict[str, Part]:
         parts = self.rock.parts.items()
@@ -231,28 +299,27 @@ class Parts:
 
     def _refusals(self, name: str, part: Part) -> Iterator[Problem]:
         """Give what this version can't build, by name."""
-        scripts = part.scripts and script.links_of(part) is None
-        if scripts:
-            yield Problem(
-                f"cannot build part {name!r}: scripts ({', '.join(part.scripts)}) are not run yet",
-                "unsupported-part",
-                self.where("parts", name, part.scripts[0]),
-                "build the files beforehand and add them with 'plugin: dump'",
-            )
-        elif part.plugin not in ("nil", "dump", *_PYTHON_PLUGINS) and _component_of(part) is None:
+        if part.plugin in ("uv", "poetry"):
             yield Problem(
                 f"cannot build part {name!r}: the plugin {part.plugin!r} is not supported yet",
                 "unsupported-part",
                 self.where("parts", name, "plugin"),
-                "build the files beforehand and add them with 'plugin: dump'",
+                "use 'plugin: python' with an exported requirements.txt",
             )
-        elif part.plugin == "dump" and "://" in (part.source or ""):
-            yield Problem(
-                f"cannot build part {name!r}: remote sources are not fetched yet",
-                "unsupported-part",
-                self.where("parts", name, "source"),
-                "download it into the project and name that file's folder",
-            )
+        for key in ("overlay", "overlay-packages", "overlay-script", "override-overlay"):
+            if key in part.keys_given:
+                yield Problem(
+                    f"cannot build part {name!r}: overlays change a base as root, which rockery "
+                    "never is",
+                    "overlay",
+                    self.where("parts", name, key),
+                    "use 'stage-packages', or files in their place with 'plugin: dump'",
+                )
+
+
+def _is_remote(part: Part) -> bool:
+    source = part.source or ""
+    return "://" in source or source.startswith("git@") or part.source_type not in (None, "local")
 
 
 def _component_of(part: Part) -> str | None:
@@ -355,6 +422,7 @@ def copied(folder: Path, target: Path) -> None:
     """Copy a local project to where a build may write into it."""
     import shutil
 
+    target.mkdir(parents=True)
     for entry in source.walk(folder, lambda path: _ignored(path)):
         path = target / entry.path
         if entry.kind == "folder":

@@ -16,9 +16,10 @@ from rockery.layer import configuration, dependencies, runtime, tree
 from rockery.layer.compression import GZIP
 from rockery.layer.layer import key as layer_key
 from rockery.layer.layer import load
-from rockery.plan.parts import Parts
+from rockery.plan.parts import PYTHON_PACKAGES, Parts
 from rockery.plan.spec import (
     BaseSpec,
+    BuiltSpec,
     ComponentSpec,
     DependenciesSpec,
     FilesSpec,
@@ -115,7 +116,14 @@ def plan(
     """
     specs = _specs(parts, data, version, architecture, resolutions)
     found = resolutions.distribution
-    layers = [_planned(*spec, found, binaries, store, mtime, previous) for spec in specs]
+    layers: list[PlannedLayer] = []
+    for kind, title, spec in specs:
+        before = [
+            layer.key
+            for layer in layers
+            if isinstance(spec, BuiltSpec) and layer.title in spec.after
+        ]
+        layers.append(_planned(kind, title, spec, found, binaries, store, mtime, previous, before))
     return Plan(parts.rock, version, platform, architecture, tuple(layers), mtime)
 
 
@@ -136,9 +144,11 @@ def _planned(
     store: Store,
     mtime: int,
     previous: Mapping[str, Mapping[str, str]],
+    before: Sequence[str] = (),
 ) -> PlannedLayer:
     recipe, inputs, facts = _inputs(spec, found, binaries)
-    key = layer_key(kind, recipe, [inputs, mtime, GZIP])
+    # The parts before a built one are its inputs too; nothing else has any.
+    key = layer_key(kind, recipe, [inputs, mtime, GZIP, *before])
     cached = load(store, key) is not None
     reason = "cached" if cached else _reason(facts, previous.get(title))
     return PlannedLayer(kind, title, key, spec, facts, cached, reason)
@@ -176,13 +186,14 @@ def _specs(
     if resolutions.python is not None:
         yield (
             "dependencies",
-            "Python packages",
+            PYTHON_PACKAGES,
             DependenciesSpec(
                 resolutions.python,
                 base,
                 architecture,
                 parts.build_packages(),
                 parts.python_fileset(),
+                parts.dependencies_script(architecture),
             ),
         )
         for path in parts.python_projects:
@@ -191,17 +202,17 @@ def _specs(
                 f"project {path}",
                 ProjectSpec(parts.folder, path, base, architecture),
             )
-    made, own = parts.files()
-    for name, files in made:
-        yield "part", name, FilesSpec(files)
+    made, own = parts.files(architecture)
+    for name, of_part in made:
+        yield "part", name, of_part
     generated = configuration.entries(data, architecture, version)
     yield (
         "configuration",
         "configuration",
         FilesSpec(tuple(PlannedFile.generated(entry) for entry in generated)),
     )
-    for name, files in own:
-        yield "part", name, FilesSpec(files)
+    for name, of_part in own:
+        yield "part", name, of_part
 
 
 def _own_packages(part: Part, parts: Parts, found: DistributionResolution) -> frozenset[str]:
@@ -242,6 +253,8 @@ def _inputs(
                 # What is compiled depends on the headers and on the compiler.
                 inputs += [dependencies.compiler_identity(), spec.build_packages]
                 inputs += [sorted(p.sha256 for p in found.runtime)]
+            if spec.script is not None:
+                inputs.append(_built(spec.script))
             recipe = dependencies.RECIPE * 1000 + tree.RECIPE
             return recipe, inputs, spec.resolution.names
         case ProjectSpec():
@@ -250,9 +263,17 @@ def _inputs(
             facts = project_facts(spec.folder / spec.path)
             python = _python(spec.base.name, spec.architecture, found)
             return dependencies.RECIPE, [python, sorted(facts.items())], facts
+        case BuiltSpec():
+            return FILES_RECIPE, _built(spec), spec.facts
         case FilesSpec():
             files = [[file.path, *file.identity] for file in spec.files]
             return FILES_RECIPE, files, spec.facts
+
+
+def _built(spec: BuiltSpec) -> list[Any]:
+    """Return what decides what a built part makes, but for the parts before it."""
+    keys = json.loads(json.dumps(dict(spec.keys), sort_keys=True, default=str))
+    return [spec.name, keys, spec.architecture, sorted(spec.facts.items())]
 
 
 def _python(base: str, architecture: str, found: DistributionResolution) -> list[Any]:

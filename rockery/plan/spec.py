@@ -58,6 +58,24 @@ class DependenciesSpec:
     architecture: str
     build_packages: tuple[str, ...]
     part: Part
+    script: BuiltSpec | None = None
+
+
+@dataclass(frozen=True)
+class BuiltSpec:
+    """A part that craft-parts builds: with scripts, another plugin or a remote source.
+
+    ``keys`` are the part's as the file has them, ``after`` the titles of the layers
+    whose files its scripts see, ``facts`` the digests of the files of its source.
+    """
+
+    name: str
+    part: Part
+    keys: Mapping[str, Any]
+    folder: Path
+    architecture: str
+    after: tuple[str, ...]
+    facts: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -125,4 +143,6 @@ class FilesSpec:
         return {file.path: file.sha256 or file.target for file in self.files}
 
 
-Spec = BaseSpec | RuntimeSpec | ComponentSpec | DependenciesSpec | ProjectSpec | FilesSpec
+Spec = (
+    BaseSpec | RuntimeSpec | ComponentSpec | DependenciesSpec | ProjectSpec | BuiltSpec | FilesSpec
+)
