@@ -40,9 +40,9 @@ def members(image: Image, *, reference: str | None = None) -> Iterator[Entry]:
     }
     loadable = [
         {
-            "Config": _path(image.id),
+            "Config": path_of(image.id),
             "RepoTags": [name],
-            "Layers": [_path(layer.digest) for layer in image.layers],
+            "Layers": [path_of(layer.digest) for layer in image.layers],
         }
     ]
     yield Entry("oci-layout", "file", 0o644, content=Inline(b'{"imageLayoutVersion":"1.0.0"}'))
@@ -52,10 +52,11 @@ def members(image: Image, *, reference: str | None = None) -> Iterator[Entry]:
     yield directory("blobs/sha256")
     for blob, size, source in sorted(image.blobs(), key=lambda item: item[0]):
         content = Inline(source) if isinstance(source, bytes) else Stored(source, size)
-        yield Entry(_path(blob), "file", 0o644, content=content)
+        yield Entry(path_of(blob), "file", 0o644, content=content)
 
 
-def _path(digest: str) -> str:
+def path_of(digest: str) -> str:
+    """Return where the blob ``digest`` lies in an archive."""
     return f"blobs/{digest.replace(':', '/')}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import threading
 from collections.abc import Iterator
@@ -11,10 +12,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from rockery.errors import Problem, SurroundingsError
 from rockery.image.image import Image
 from rockery.layer import tar
-from rockery.publish.archive import members
+from rockery.publish.archive import members, path_of
 
 if TYPE_CHECKING:
     import docker
+
+
+#: Images that are asked for their layers, the newest first: each costs a request.
+_MOST_IMAGES = 50
 
 
 def connect() -> docker.DockerClient:
@@ -45,6 +50,9 @@ def connect() -> docker.DockerClient:
 def load(client: docker.DockerClient, image: Image) -> str:
     """Load ``image`` under its reference and return that name.
 
+    Only the layers that the engine lacks are sent, where its store allows that; what it has
+    afterwards is compared, and where it isn't the image, everything is sent.
+
     Raises:
         SurroundingsError: the engine refuses it, or has something else afterwards.
     """
@@ -54,6 +62,12 @@ def load(client: docker.DockerClient, image: Image) -> str:
     try:
         if _holds(client, reference, image):
             return reference
+        held = _held_layers(client, image)
+        if held:
+            with contextlib.suppress(docker.errors.APIError, docker.errors.ImageLoadError):
+                client.images.load(cast(Any, _stream(image, skip=held)))
+                if _holds(client, reference, image):
+                    return reference
         client.images.load(cast(Any, _stream(image)))
         if not _holds(client, reference, image):
             raise _refused(reference, "it holds another image under this name afterwards")
@@ -62,13 +76,40 @@ def load(client: docker.DockerClient, image: Image) -> str:
     return reference
 
 
-def _stream(image: Image) -> Iterator[bytes]:
-    """Give the archive piece by piece, written by a thread into a pipe."""
+def _held_layers(client: docker.DockerClient, image: Image) -> int:
+    """Return how many of the image's lowest layers the engine has as the start of a chain.
+
+    An engine with a graph driver knows a layer by all that is below it. One with containerd's
+    store takes an archive without blobs for whole and keeps a broken image: 0 for that.
+    """
+    status = client.info().get("DriverStatus") or []
+    if any("io.containerd." in str(value) for _, value in status):
+        return 0
+    wanted = [layer.diff_id for layer in image.layers]
+    longest = 0
+    for held in client.images.list()[:_MOST_IMAGES]:
+        chain = held.attrs.get("RootFS", {}).get("Layers") or []
+        same = (mine == theirs for mine, theirs in zip(wanted, chain, strict=False))
+        longest = max(longest, sum(1 for _ in itertools.takewhile(bool, same)))
+    return longest
+
+
+def _stream(image: Image, skip: int = 0) -> Iterator[bytes]:
+    """Give the archive piece by piece, written by a thread into a pipe.
+
+    The blobs of the ``skip`` lowest layers are left out, and the OCI index with them: it
+    would name what isn't there.
+    """
+    left_out = {path_of(layer.digest) for layer in image.layers[:skip]}
+    left_out -= {path_of(layer.digest) for layer in image.layers[skip:]}
+    if skip:
+        left_out |= {"oci-layout", "index.json", path_of(image.digest)}
+    sent = [member for member in members(image) if member.path not in left_out]
     reader, writer = os.pipe()
 
     def fill(sink: BinaryIO) -> None:
         with contextlib.suppress(BrokenPipeError), sink:
-            tar.write(members(image), sink.write, mtime=0)
+            tar.write(sent, sink.write, mtime=0)
 
     thread = threading.Thread(target=fill, args=(os.fdopen(writer, "wb", 1 << 16),), daemon=True)
     thread.start()
