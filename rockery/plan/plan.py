@@ -256,7 +256,8 @@ def _inputs(
             if spec.script is not None:
                 inputs.append(_built(spec.script))
             recipe = dependencies.RECIPE * 1000 + tree.RECIPE
-            return recipe, inputs, spec.resolution.names
+            read = spec.script.facts if spec.script is not None else {}
+            return recipe, inputs, {**read, **spec.resolution.names}
         case ProjectSpec():
             from rockery.plan.parts import project_facts
 
