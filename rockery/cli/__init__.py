@@ -11,10 +11,12 @@ from rockery import __version__
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    # A link to the program that is called rockcraft answers to that name.
+    rockcraft = sys.argv[0].rpartition("/")[2] == "rockcraft"
     if words in (["--version"], ["-V"], ["version"]):
         # Asked for by scripts all the time; all else costs more than the answer.
-        print(f"rockery {__version__}")
+        print(f"rockcraft {__version__} (rockery)" if rockcraft else f"rockery {__version__}")
         return 0
     from rockery.cli.run import run
 
-    return run(words)
+    return run(words, program="rockcraft" if rockcraft else "rockery")

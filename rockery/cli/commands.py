@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import sys
+import argparse
 from argparse import Namespace
-from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rockery import __version__
+from rockery.cli import result, rockcraft, wishes
 from rockery.cli.screen import Screen
-from rockery.errors import Problem, ProjectError, UsageError
+from rockery.errors import Problem, ProjectError, SurroundingsError, UsageError
 
 if TYPE_CHECKING:
-    from rockery.pack import Options
+    from rockery.pack import Prepared
 
 NAMES = (
     "init",
@@ -34,7 +32,7 @@ def init(options: Namespace, screen: Screen) -> int:
 
     profile = options.profile
     if profile is None:
-        names = extension.names()
+        names = extension.profiles()
         raise UsageError(
             Problem(
                 "cannot write rockcraft.yaml without a profile",
@@ -48,19 +46,23 @@ def init(options: Namespace, screen: Screen) -> int:
 
 
 def list_extensions(options: Namespace, screen: Screen) -> int:
-    """List the extensions, with their bases."""
+    """List the extensions, the project's own among them."""
     from rockery import extension
 
-    for name in extension.names():
+    rows = []
+    for name in extension.names(options.folder):
         definition = extension.load_definition(name, options.folder)
-        print(f"{name}: {definition.summary}")
+        rows.append((name, ", ".join(definition.bases or ("any base",)), definition.summary))
+    result.table(("extension", "bases", "what it is for"), rows)
     return 0
 
 
 def check(options: Namespace, screen: Screen) -> int:
-    """Say what is wrong with the project."""
-    from rockery.pack import Options, prepare
+    """Say what is wrong with the project: what its files tell, and a stored resolution."""
+    from rockery.pack import Options, check_stored, prepare
+    from rockery.store import Store, default_root
 
+    wishes.check_bases(options)
     status = 0
     problems: tuple[Problem, ...] = ()
     notes: tuple[Problem, ...] = ()
@@ -69,15 +71,16 @@ def check(options: Namespace, screen: Screen) -> int:
             Options(options.folder, base=options.base, build_base=options.build_base)
         )
         notes = prepared.notes
+        check_stored(prepared, Store(default_root()))
     except ProjectError as error:
         status, problems = error.exit_status, error.problems
     if options.json:
         findings = [_finding(p, "error") for p in problems] + [_finding(p, "note") for p in notes]
-        _print_json({"schema_version": 1, "findings": findings})
+        result.document({"schema_version": 1, "findings": findings})
         return status
-    screen.problems(problems)
     for note in notes:
         screen.note(note)
+    screen.problems(problems)
     if not status:
         screen.say("nothing is wrong")
     return status
@@ -87,11 +90,12 @@ def expand_extensions(options: Namespace, screen: Screen) -> int:
     """Print the file with its extensions expanded."""
     from rockery import extension, project
 
+    wishes.check_bases(options)
     read = project.load(options.folder, base=options.base, build_base=options.build_base)
     expansion = extension.expand(read)
     for note in expansion.notes:
         screen.note(note)
-    sys.stdout.write(extension.dump_yaml(expansion.data))
+    result.raw(extension.dump_yaml(expansion.data))
     return 0
 
 
@@ -100,46 +104,48 @@ def plan(options: Namespace, screen: Screen) -> int:
     from rockery.pack import planned, prepare
     from rockery.store import Store, default_root
 
-    prepared = prepare(_options(options))
+    prepared = prepare(wishes.packing(options))
     made, _ = planned(prepared, Store(default_root()), screen)
     if options.json:
-        _print_json(made.document())
+        result.document(made.document())
         return 0
     rows = [
         (layer.title, "reuse" if layer.cached else "make", layer.reason) for layer in made.layers
     ]
-    _print_table(("layer", "action", "reason"), rows)
+    result.table(("layer", "action", "reason"), rows)
     return 0
 
 
 def pack(options: Namespace, screen: Screen) -> int:
     """Make the rock; print the path of the archive."""
-    from rockery.pack import image, planned, prepare
+    from rockery.pack import image, planned
     from rockery.publish import archive
     from rockery.store import Store, default_root
 
-    prepared = prepare(_options(options))
-    for note in prepared.notes:
-        screen.note(note)
+    prepared = _prepared(options, screen)
     store = Store(default_root())
     made, workshop = planned(prepared, store, screen)
+    name = f"{made.rock.name}_{made.version}_{made.platform}.rock"
+    path = wishes.output(options) / name
     packed = image(made, prepared, workshop, store)
     for note in prepared.parts.notes:
         screen.note(note)
-    name = f"{made.rock.name}_{made.version}_{made.platform}.rock"
-    path = (options.output or Path()) / name
     screen.step(f"writing {name}")
     archive.write(packed.image, path)
     screen.done(f"writing {name}", f"{path.stat().st_size / 1e6:.1f} MB")
-    reference = None
+    screen.detail(f"digest {packed.image.digest}")
+    reference = failed = None
     if options.load:
         from rockery.publish import engine
 
         screen.step("loading")
-        reference = engine.load(engine.connect(), packed.image)
-        screen.done("loading", f"docker run -p 8000:8000 -p 9102:9102 {reference}")
+        try:
+            reference = engine.load(engine.connect(), packed.image)
+            screen.done("loading", f"docker run -p 8000:8000 -p 9102:9102 {reference}")
+        except SurroundingsError as error:
+            failed = error
     if options.json:
-        _print_json(
+        result.document(
             {
                 **made.document(),
                 "rock": str(path),
@@ -149,7 +155,24 @@ def pack(options: Namespace, screen: Screen) -> int:
             }
         )
     else:
-        print(path)
+        result.path(path)
+    if failed is not None:
+        screen.say(f"{path} is written all the same")
+        raise failed
+    return 0
+
+
+def step(options: Namespace, screen: Screen) -> int:
+    """Do what a step of rockcraft's would leave in the store; print nothing."""
+    from rockery.pack import image, planned
+    from rockery.store import Store, default_root
+
+    prepared = _prepared(options, screen)
+    store = Store(default_root())
+    made, workshop = planned(prepared, store, screen)
+    if options.step != "pull":
+        image(made, prepared, workshop, store)
+    screen.say(f"done; '{options.program} pack' makes the rock")
     return 0
 
 
@@ -159,10 +182,10 @@ def inspect(options: Namespace, screen: Screen) -> int:
 
     found = report(options.rock)
     if options.json:
-        _print_json(found.document())
+        result.document(found.document())
         return 0
     for line in found.lines():
-        print(line)
+        result.text(line)
     return 0
 
 
@@ -180,9 +203,11 @@ def clean(options: Namespace, screen: Screen) -> int:
                     remedy="use 'rockery clean --all'",
                 )
             )
-        shutil.rmtree(store.root, ignore_errors=True)
+        store.clear()
         screen.say(f"emptied {store.root}")
         return 0
+    for sentence in rockcraft.without_effect(options):
+        screen.detail(sentence)
     from rockery.pack.memory import forget
 
     count = forget(store, options.folder)
@@ -190,54 +215,49 @@ def clean(options: Namespace, screen: Screen) -> int:
     return 0
 
 
-def _options(options: Namespace) -> Options:
-    from rockery.component import Binaries
-    from rockery.pack import Options
-    from rockery.resolution.apt import Mirrors
-
-    return Options(
-        options.folder,
-        base=options.base,
-        build_base=options.build_base,
-        platform=options.platform,
-        mirrors=Mirrors.from_words(_pairs(options.mirror, "--mirror", "ARCHIVE=URL")),
-        binaries=Binaries(
-            {
-                name: Path(path)
-                for name, _, path in (
-                    word.partition("=")
-                    for word in _pairs(options.component, "--component", "NAME=PATH")
-                )
-            }
-        ),
-        environment=_environment(getattr(options, "env_file", None)),
-        refresh=options.refresh,
-        offline=options.offline,
-        verify=not getattr(options, "no_verify", False),
-    )
-
-
-def _pairs(words: list[str], option: str, form: str) -> list[str]:
-    for word in words:
-        name, sign, value = word.partition("=")
-        if not (name and sign and value):
-            raise UsageError(
-                Problem(f"cannot use {option} {word!r}: it is not of the form {form}", "bad-option")
+def tell(options: Namespace, screen: Screen) -> int:
+    """Print the help of a command, or of all."""
+    topics: dict[str, argparse.ArgumentParser] = options.topics
+    if options.topic is None:
+        result.raw(options.parser.format_help())
+    elif options.topic in topics:
+        result.raw(topics[options.topic].format_help())
+    else:
+        raise UsageError(
+            Problem(
+                f"cannot tell of {options.topic!r}: there is no such command",
+                "unknown-command",
+                remedy=f"there are {', '.join(NAMES)}",
             )
-    return words
+        )
+    return 0
 
 
-def _environment(path: Path | None) -> dict[str, str]:
-    """Read ``NAME=value`` lines, as ``docker run --env-file`` does."""
-    if path is None:
-        return {}
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(Problem(f"cannot read {path}: {error}", "unreadable-file")) from error
-    lines = [line.strip() for line in text.splitlines()]
-    pairs = [line.partition("=") for line in lines if line and not line.startswith("#")]
-    return {name.strip(): value for name, sign, value in pairs if sign}
+def version(options: Namespace, screen: Screen) -> int:
+    """Print the version."""
+    result.text(f"{options.program} {__version__}")
+    return 0
+
+
+def refused(options: Namespace, screen: Screen) -> int:
+    """Say why there is no such command."""
+    reason = rockcraft.REFUSED[options.refused]
+    raise UsageError(Problem(f"cannot {options.refused}: {reason}", "unsupported-command"))
+
+
+def _prepared(options: Namespace, screen: Screen) -> Prepared:
+    """Prepare a pack as the command line asks for it, and tell the notes."""
+    from rockery.pack import prepare
+
+    for sentence in rockcraft.without_effect(options):
+        screen.detail(sentence)
+    prepared = prepare(wishes.packing(options))
+    rockcraft.check_parts(options.parts, prepared.parts.rock.parts)
+    if options.parts:
+        screen.detail("all parts are made: those that nothing changed cost nothing")
+    for note in prepared.notes:
+        screen.note(note)
+    return prepared
 
 
 def _finding(problem: Problem, grade: str) -> dict[str, Any]:
@@ -252,15 +272,3 @@ def _finding(problem: Problem, grade: str) -> dict[str, Any]:
         "remedy": problem.remedy,
         "details": list(problem.details),
     }
-
-
-def _print_json(document: dict[str, Any]) -> None:
-    print(json.dumps(document, indent=2, ensure_ascii=False))
-
-
-def _print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    widths = [max(len(row[n]) for row in [head, *rows]) for n in range(len(head))]
-    for row in [head, *rows]:
-        print(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        )

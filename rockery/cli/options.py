@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import difflib
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from rockery import __version__
-from rockery.cli import commands
+from rockery.cli import commands, rockcraft
 
 _ABOUT = """\
 Pack a Flask or FastAPI project as a rock: a small, reproducible OCI image with
@@ -21,9 +22,19 @@ Pebble, Gunicorn and request metrics. Needs no Docker, no root and no snap.
   docker run -p 8000:8000 -p 9102:9102 my-project:0.1
 """
 
-_STATUSES = """\
-exit status: 0 done, 1 the project is at fault, 2 the command line is, 70 rockery is,
-74 the surroundings are (network, disk, engine), 130 interrupted
+_AFTER = """\
+'{program} help COMMAND' tells more of one command. The commands of rockcraft
+(pull, build, stage, prime, extensions, version, …) are understood too.
+
+exit status:
+  0 done, 1 the project is at fault, 2 the command line is, 70 rockery is,
+  74 the surroundings are (network, disk, engine), 130 interrupted
+
+environment:
+  ROCKERY_STORE      where layers and packages are kept (default: ~/.cache/rockery)
+  ROCKERY_MIRRORS    as --mirror, several with spaces between them
+  SOURCE_DATE_EPOCH  the time of everything in the rock, in seconds (default: 0)
+  NO_COLOR           no colours
 """
 
 
@@ -31,12 +42,30 @@ class _Parser(argparse.ArgumentParser):
     """Says which word may have been meant."""
 
     def error(self, message: str) -> NoReturn:
-        if "invalid choice:" in message:
+        if "invalid choice:" in message and "COMMAND" in message:
             given = message.split("invalid choice: ", 1)[1].split(" ")[0].strip("'")
-            near = difflib.get_close_matches(given, commands.NAMES, n=1)
-            meant = f"; did you mean {near[0]!r}?" if near else ""
-            message = f"there is no command {given!r}{meant}"
+            message = f"there is no command {given!r}{_meant(given, (*commands.NAMES, *_ALIASES))}"
+        elif message.endswith("required: COMMAND"):
+            message = "no command is given"
+        elif message.startswith("unrecognized arguments: "):
+            given = message.removeprefix("unrecognized arguments: ").split(" ")[0]
+            what = "option" if given.startswith("-") else "argument"
+            name = given.split("=")[0]
+            message = f"there is no {what} {given!r} here{_meant(name, self._known())}"
         self.exit(2, f"error: {message}\n  → see '{self.prog} --help'\n")
+
+    def _known(self) -> Iterable[str]:
+        """Give all visible options, those of the commands too."""
+        for action in self._actions:
+            if action.help != argparse.SUPPRESS:
+                yield from (word for word in action.option_strings if word.startswith("--"))
+            if isinstance(action, argparse._SubParsersAction):
+                for parser in action.choices.values():
+                    yield from parser._known()
+
+
+#: Other names of commands.
+_ALIASES = {"extensions": "list-extensions"}
 
 
 def parse(words: Sequence[str], *, program: str) -> argparse.Namespace:
@@ -44,28 +73,46 @@ def parse(words: Sequence[str], *, program: str) -> argparse.Namespace:
 
     Raises:
         SystemExit: after the help, or after saying what is wrong (status 2).
+        UsageError: a ``CRAFT_…`` variable holds nonsense.
     """
-    parser = _Parser(
+    given = rockcraft.defaults()
+    options = parser(program, platform=given["platform"]).parse_args(words)
+    level = options.verbosity or given["verbosity"]
+    options.quiet |= level == "quiet"
+    options.verbose |= level in ("verbose", "debug", "trace")
+    return options
+
+
+def parser(program: str, *, platform: str | None = None) -> _Parser:
+    """Return the parser of the whole command line; ``platform`` is the default one's name."""
+    top = _Parser(
         prog=program,
         description=_ABOUT.format(program=program),
-        epilog=_STATUSES,
+        epilog=_AFTER.format(program=program),
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
-    parser.add_argument("--version", "-V", action="version", version=f"rockery {__version__}")
-    common: Any = _common()
-    _add_common(parser, defaults=True)
-    verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    top.add_argument("--version", "-V", action="version", version=f"{program} {__version__}")
+    common = _common()
+    _add_common(top, defaults=True)
+    top.set_defaults(program=program)
+    verbs = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def command(name: str, about: str, example: str = "") -> argparse.ArgumentParser:
+    def command(
+        name: str, about: str, example: str = "", *, hidden: bool = False
+    ) -> argparse.ArgumentParser:
+        hint: dict[str, Any] = {} if hidden else {"help": about}
         made: argparse.ArgumentParser = verbs.add_parser(
             name,
-            help=about,
             description=about[0].upper() + about[1:] + ".",
             epilog=f"example:\n  {program} {example}" if example else None,
             parents=[common],
             formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+            aliases=[alias for alias, meant in _ALIASES.items() if meant == name],
+            **hint,
         )
-        made.set_defaults(command=getattr(commands, name.replace("-", "_")), program=program)
+        made.set_defaults(command=getattr(commands, name.replace("-", "_"), None))
         return made
 
     init = command("init", "write a rockcraft.yaml", "init --profile flask-framework")
@@ -77,13 +124,18 @@ def parse(words: Sequence[str], *, program: str) -> argparse.Namespace:
     check = command("check", "say what is wrong with the project, without packing it")
     _bases(check)
     _json(check)
-    expand = command("expand-extensions", "print rockcraft.yaml with its extensions expanded")
+    expand = command(
+        "expand-extensions",
+        "print rockcraft.yaml with its extensions expanded",
+        "expand-extensions > expanded.yaml",
+    )
     _bases(expand)
-    plan = command("plan", "print what pack would do, and why")
-    _packing(plan)
+    plan = command("plan", "print what pack would do, and why", "plan --json")
+    _packing(plan, platform)
     _json(plan)
     pack = command("pack", "make the rock", "pack --load")
-    _packing(pack)
+    _packing(pack, platform)
+    _verifying(pack)
     _json(pack)
     pack.add_argument(
         "--output", "-o", metavar="DIR", type=Path, help="where the .rock goes (default: here)"
@@ -91,16 +143,7 @@ def parse(words: Sequence[str], *, program: str) -> argparse.Namespace:
     pack.add_argument(
         "--load", action="store_true", help="load it into the local engine as NAME:VERSION too"
     )
-    pack.add_argument(
-        "--no-verify", action="store_true", help="don't import the app before publishing"
-    )
-    pack.add_argument(
-        "--env-file",
-        metavar="FILE",
-        type=Path,
-        help="settings the app is imported with; they don't ship",
-    )
-    pack.add_argument("--destructive-mode", action="store_true", help=argparse.SUPPRESS)
+    rockcraft.add_options(pack)
     inspect = command("inspect", "show what is in a rock", "inspect hello_0.1_amd64.rock")
     inspect.add_argument("rock", metavar="ROCK", type=Path, help="a .rock file")
     _json(inspect)
@@ -108,11 +151,28 @@ def parse(words: Sequence[str], *, program: str) -> argparse.Namespace:
     clean.add_argument(
         "--all", action="store_true", help="empty the whole store, which all projects share"
     )
-    return parser.parse_args(words)
+    clean.add_argument("--platform", "--build-for", help=argparse.SUPPRESS)
+    rockcraft.add_options(clean)
+
+    for name, about in rockcraft.STEPS.items():
+        step = command(name, about, hidden=True)
+        _packing(step, platform)
+        _verifying(step)
+        rockcraft.add_options(step)
+        step.set_defaults(command=commands.step, step=name)
+    for name in rockcraft.REFUSED:
+        refused = command(name, "not here", hidden=True)
+        refused.add_argument("rest", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+        refused.set_defaults(command=commands.refused, refused=name)
+    telling = command("help", "tell more of a command", hidden=True)
+    telling.add_argument("topic", metavar="COMMAND", nargs="?", help="the command")
+    telling.set_defaults(command=commands.tell, parser=top, topics=verbs.choices)
+    command("version", "print the version", hidden=True)
+    return top
 
 
-def _common() -> argparse.ArgumentParser:
-    common = argparse.ArgumentParser(add_help=False)
+def _common() -> _Parser:
+    common = _Parser(add_help=False)
     _add_common(common, defaults=False)
     return common
 
@@ -140,12 +200,16 @@ def _add_common(parser: argparse.ArgumentParser, *, defaults: bool) -> None:
         help="say only what is wrong",
     )
     group.add_argument(
-        "--verbose", "-v", action="store_true", default=default(value=False), help="say more"
+        "--verbose",
+        "-v",
+        action="store_true",
+        default=default(value=False),
+        help="say each step as it begins, and all that failing tools printed",
     )
     group.add_argument(
         "--verbosity",
         metavar="LEVEL",
-        choices=("quiet", "brief", "verbose", "debug", "trace"),
+        choices=rockcraft.LEVELS,
         default=default(value=None),
         help=argparse.SUPPRESS,
     )
@@ -160,12 +224,25 @@ def _json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
-def _packing(parser: argparse.ArgumentParser) -> None:
+def _verifying(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--no-verify", action="store_true", help="don't import the app before publishing"
+    )
+    parser.add_argument(
+        "--env-file",
+        metavar="FILE",
+        type=Path,
+        help="settings the app is imported with; they don't ship",
+    )
+
+
+def _packing(parser: argparse.ArgumentParser, platform: str | None) -> None:
     _bases(parser)
     parser.add_argument(
         "--platform",
         "--build-for",
         metavar="NAME",
+        default=platform,
         help="the platform to pack (default: this machine's)",
     )
     parser.add_argument(
@@ -173,7 +250,8 @@ def _packing(parser: argparse.ArgumentParser) -> None:
         metavar="ARCHIVE=URL",
         action="append",
         default=[],
-        help="where a base's archive is, such as debian=URL (default: as this machine's apt has it)",
+        help="where a base's archive is, such as debian=URL (default: as this machine's apt "
+        "has it)",
     )
     parser.add_argument(
         "--component",
@@ -184,3 +262,8 @@ def _packing(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--refresh", action="store_true", help="resolve all packages anew")
     parser.add_argument("--offline", action="store_true", help="use only what is stored")
+
+
+def _meant(word: str, words: Iterable[str]) -> str:
+    near = difflib.get_close_matches(re.sub(r"\s.*", "", word), sorted(set(words)), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""

@@ -4,37 +4,46 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from rockery.cli import options
+from rockery.cli import interruption, options
 from rockery.cli.screen import Screen
-from rockery.errors import Problem, RockeryError
+from rockery.errors import (
+    Location,
+    Problem,
+    ProjectError,
+    RockeryError,
+    SurroundingsError,
+    UsageError,
+)
 
+_FAULT = 70
 _INTERRUPTED = 130
 
 
-def run(words: Sequence[str]) -> int:
+def run(words: Sequence[str], *, program: str) -> int:
     """Run the command that ``words`` give and return its exit status."""
-    try:
-        called = Path(sys.argv[0]).name
-        parsed = options.parse(words, program="rockcraft" if called == "rockcraft" else "rockery")
-    except SystemExit as ended:  # argparse has said what is wrong, or printed the help
-        return int(ended.code or 0)
-    screen = Screen(quiet=parsed.quiet, verbose=parsed.verbose)
-    # A supervisor's polite end leaves as little behind as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interruption.install()
+    screen = Screen(quiet=False, verbose=False)
+    folder = Path()
     try:
         with screen:
+            parsed = options.parse(words, program=program)
+            folder = parsed.folder
+            screen.set(quiet=parsed.quiet, verbose=parsed.verbose, folder=folder)
+            _check_folder(folder)
             status: int = parsed.command(parsed, screen)
             sys.stdout.flush()
             return status
+    except SystemExit as ended:  # argparse has said what is wrong, or printed the help
+        return int(ended.code or 0)
     except RockeryError as error:
         screen.problems(error.problems)
         return error.exit_status
     except KeyboardInterrupt:
+        interruption.bury()
         screen.say("interrupted; nothing was left half-written")
         return _INTERRUPTED
     except BrokenPipeError:
@@ -43,17 +52,55 @@ def run(words: Sequence[str]) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        screen.problems([_from_system(error)])
-        return 74
+        told = _from_system(error, folder)
+        screen.problems(told.problems)
+        return told.exit_status
     except Exception as error:
         screen.fault(error)
-        return 70
+        return _FAULT
 
 
-def _from_system(error: OSError) -> Problem:
-    subject = f"{error.filename}: " if error.filename else ""
-    return Problem(
-        f"cannot go on: {subject}{(error.strerror or str(error)).lower()}",
-        code="system",
-        remedy="check the disk and its permissions; ROCKERY_STORE names another store",
+def _check_folder(folder: Path) -> None:
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:
+        raise UsageError(
+            Problem("cannot go on: the current folder was removed", "no-folder", remedy="cd to one")
+        ) from error
+    if not folder.is_dir():
+        what = "it is no folder" if folder.exists() else "there is no such folder"
+        raise UsageError(
+            Problem(
+                f"cannot use -C {folder}: {what}",
+                "no-folder",
+                remedy="name the folder that rockcraft.yaml is in",
+            )
+        )
+
+
+def _from_system(error: OSError, folder: Path) -> RockeryError:
+    """Return what a refusal of the operating system means, where nothing below said it."""
+    reason = (error.strerror or str(error)).lower()
+    name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else None
+    if name is not None:
+        from rockery.store import default_root
+
+        path = Path(os.path.abspath(name))  # noqa: PTH100 - the link itself, not its end
+        project = Path(os.path.abspath(folder))  # noqa: PTH100
+        if path.is_relative_to(project) and not path.is_relative_to(default_root()):
+            own = str(path.relative_to(project))
+            return ProjectError(
+                Problem(
+                    f"cannot read {own}: {reason}",
+                    "unreadable-file",
+                    Location(own),
+                    "correct its permissions, or leave it out (.rockignore)",
+                )
+            )
+    return SurroundingsError(
+        Problem(
+            f"cannot go on: {name + ': ' if name else ''}{reason}",
+            code="system",
+            remedy="check the disk and its permissions; ROCKERY_STORE names another store",
+        )
     )

@@ -7,6 +7,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterable
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 #: Lines of details that are shown without --verbose.
 _DETAILS = 25
 
+_CONTROLS = {n: f"\\x{n:02x}" for n in (*range(9), *range(10, 32), *range(127, 160))}
+
 
 class Screen:
     """Tells how a command goes; also the watcher of a pack.
@@ -27,15 +30,22 @@ class Screen:
     """
 
     def __init__(self, *, quiet: bool, verbose: bool, stream: TextIO | None = None) -> None:
-        self.quiet = quiet
-        self.verbose = verbose
         self._stream = stream or sys.stderr
-        self._live = self._stream.isatty() and not quiet and os.environ.get("TERM") != "dumb"
-        self._colour = self._live and "NO_COLOR" not in os.environ
+        self._terminal = self._stream.isatty() and os.environ.get("TERM") != "dumb"
+        # https://no-color.org: set, and not empty.
+        self._colour = self._terminal and not os.environ.get("NO_COLOR")
         self._github = os.environ.get("GITHUB_ACTIONS") == "true"
         self._status: Status | None = None
         self._started: dict[str, float] = {}
-        self._noted: set[Problem] = set()
+        self._noted: set[object] = set()
+        self.set(quiet=quiet, verbose=verbose, folder=Path())
+
+    def set(self, *, quiet: bool, verbose: bool, folder: Path) -> None:
+        """Take what the command line says; ``folder`` is the one that positions are below."""
+        self.quiet = quiet
+        self.verbose = verbose and not quiet
+        self._folder = folder
+        self._live = self._terminal and not quiet
 
     def __enter__(self) -> Screen:
         return self
@@ -54,27 +64,32 @@ class Screen:
         """Begin a step."""
         self._started[title] = time.monotonic()
         if not self._live:
+            if self.verbose:
+                self._line(f"{title} …")
             return
         if self._status is None:
             from rich.console import Console
             from rich.status import Status
 
             console = Console(file=self._stream, no_color=not self._colour)
-            self._status = Status(title, console=console)
+            self._status = Status("", console=console)
             self._status.start()
-        self._status.update(title)
+        from rich.text import Text
+
+        self._status.update(Text(title))
 
     def done(self, title: str, outcome: str) -> None:
         """End a step: what came of it, and how long it took."""
         took = time.monotonic() - self._started.pop(title, time.monotonic())
         if not self.quiet:
-            self._line(f"{title}: {outcome} ({took:.1f} s)")
+            self._line(_visible(f"{title}: {outcome} ({took:.1f} s)"))
 
     def note(self, problem: Problem) -> None:
         """Say something that doesn't end the command, once."""
-        if self.quiet or problem in self._noted:
+        what: object = (problem.code, problem.where) if problem.where else problem
+        if self.quiet or what in self._noted:
             return
-        self._noted.add(problem)
+        self._noted.add(what)
         self._problem(problem, "note")
 
     # Messages.
@@ -82,6 +97,11 @@ class Screen:
     def say(self, text: str) -> None:
         """Say a sentence, unless --quiet."""
         if not self.quiet:
+            self._line(text)
+
+    def detail(self, text: str) -> None:
+        """Say a sentence with --verbose."""
+        if self.verbose:
             self._line(text)
 
     def problems(self, problems: Iterable[Problem]) -> None:
@@ -101,14 +121,14 @@ class Screen:
 
     def _problem(self, problem: Problem, grade: str) -> None:
         place = f"{problem.where}: " if problem.where else ""
-        self._line(f"{self._graded(grade)}: {place}{problem.message}")
+        self._line(f"{self._graded(grade)}: {_visible(place + problem.message)}")
         details = problem.details if self.verbose else problem.details[:_DETAILS]
         for line in details:
-            self._line(f"  {line}")
+            self._line(f"  {_visible(line)}")
         if len(details) < len(problem.details):
             self._line(f"  … {len(problem.details) - len(details)} more lines with --verbose")
         if problem.remedy:
-            self._line(f"  → {problem.remedy}")
+            self._line(f"  → {_visible(problem.remedy)}")
         if self._github:
             self._annotate(problem, "error" if grade == "error" else "notice")
 
@@ -119,15 +139,16 @@ class Screen:
         return f"\x1b[1;{colour}m{grade}\x1b[0m"
 
     def _annotate(self, problem: Problem, level: str) -> None:
+        """Write what GitHub shows beside the line: its paths count from the checkout."""
         where = problem.where
-        fields = [f"title={problem.code}"]
+        fields = {"title": problem.code}
         if where is not None:
-            fields += [f"file={where.file}"]
-            fields += [f"line={where.line}"] if where.line else []
-            fields += [f"col={where.column}"] if where.column else []
+            fields["file"] = os.path.normpath(self._folder / where.file)
+            fields |= {"line": str(where.line)} if where.line else {}
+            fields |= {"col": str(where.column)} if where.column else {}
+        listed = ",".join(f"{name}={_escaped(text, ':,')}" for name, text in fields.items())
         text = problem.message + (f"; {problem.remedy}" if problem.remedy else "")
-        text = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-        self._line(f"::{level} {','.join(fields)}::{text}")
+        self._line(f"::{level} {listed}::{_escaped(text)}")
 
     def _line(self, text: str) -> None:
         if self._status is not None:
@@ -140,3 +161,15 @@ class Screen:
         if self._status is not None:
             self._status.stop()
             self._status = None
+
+
+def _visible(text: str) -> str:
+    """Spell out control characters: file names and tools may hold what steers a terminal."""
+    return text.translate(_CONTROLS)
+
+
+def _escaped(text: str, separators: str = "") -> str:
+    """Escape what ends a command of GitHub's, or a field of it."""
+    for character in "%\r\n" + separators:
+        text = text.replace(character, f"%{ord(character):02X}")
+    return text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -22,5 +23,5 @@ class ImageSettings:
 
     @property
     def reference(self) -> str:
-        """The name in an engine: "hello:0.1"."""
-        return f"{self.name}:{self.version.replace('+', '_')}"
+        """The name in an engine: "hello:0.1"; a tag has fewer characters than a version."""
+        return f"{self.name}:{re.sub(r'[^A-Za-z0-9_.-]', '_', self.version)}"

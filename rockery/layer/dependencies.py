@@ -123,7 +123,7 @@ def _check(done: subprocess.CompletedProcess[str]) -> None:
         )
     raise SurroundingsError(
         Problem(
-            "cannot install the Python packages",
+            "cannot install the Python packages: uv could not fetch or unpack them",
             code="install-failed",
             remedy="check the network and the proxy, then run again; --refresh resolves anew",
             details=said,

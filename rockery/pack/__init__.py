@@ -1,6 +1,15 @@
 """Packing: from a project's folder to an image, through resolving, planning and acting."""
 
 from rockery.pack.options import Options, Watcher
-from rockery.pack.pack import Packed, Prepared, image, planned, prepare
+from rockery.pack.pack import Packed, Prepared, check_stored, image, planned, prepare
 
-__all__ = ["Options", "Packed", "Prepared", "Watcher", "image", "planned", "prepare"]
+__all__ = [
+    "Options",
+    "Packed",
+    "Prepared",
+    "Watcher",
+    "check_stored",
+    "image",
+    "planned",
+    "prepare",
+]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import platform as host
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rockery import base as bases
-from rockery.errors import Problem, ProjectError, UsageError
+from rockery.errors import Location, Problem, ProjectError, UsageError
 from rockery.image import Image, assemble
 from rockery.pack import verification
 from rockery.pack.act import Workshop
@@ -21,11 +23,14 @@ from rockery.plan.parts import Parts
 from rockery.plan.plan import Resolutions
 from rockery.project import schema
 from rockery.resolution import distribution, python
-from rockery.resolution.apt import Apt
+from rockery.resolution.apt import Apt, UnknownPackageError
 from rockery.store import Store
 
 if TYPE_CHECKING:
     from rockery.extension import Definition
+
+#: The end of the year 9999: no later date can be written down.
+_LAST_SECOND = 253_402_300_799
 
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
@@ -91,9 +96,13 @@ def prepare(options: Options) -> Prepared:
 
 
 def _platform(rock: schema.RockFile, wanted: str | None) -> tuple[str, str]:
-    """Return the platform to pack: the one asked for, else the host's own."""
+    """Return the platform to pack: the one asked for by name or by what it is built for.
+
+    Without a wish, the host's own.
+    """
     if wanted is not None:
-        if wanted not in rock.platforms:
+        built_for = [n for n, p in rock.platforms.items() if wanted in (n, p.build_for)]
+        if not built_for:
             raise UsageError(
                 Problem(
                     f'cannot pack for platform "{wanted}": rockcraft.yaml does not have it',
@@ -101,7 +110,7 @@ def _platform(rock: schema.RockFile, wanted: str | None) -> tuple[str, str]:
                     remedy=f"use one of {', '.join(rock.platforms)}",
                 )
             )
-        name = wanted
+        name = wanted if wanted in rock.platforms else built_for[0]
     else:
         own = host_architecture()
         fitting = [n for n, p in rock.platforms.items() if p.build_for == own]
@@ -120,6 +129,7 @@ def _platform(rock: schema.RockFile, wanted: str | None) -> tuple[str, str]:
 
 def planned(prepared: Prepared, store: Store, watcher: Watcher) -> tuple[Plan, Workshop]:
     """Resolve what isn't resolved, then plan; of the disk only the store is written."""
+    mtime = _mtime()
     workshop = Workshop(store, prepared.options, prepared.parts, prepared.architecture, watcher)
     resolutions = _resolve(prepared, store, workshop, watcher)
 
@@ -133,7 +143,7 @@ def planned(prepared: Prepared, store: Store, watcher: Watcher) -> tuple[Plan, W
             resolutions=resolutions,
             binaries=prepared.options.binaries,
             store=store,
-            mtime=_mtime(),
+            mtime=mtime,
             previous=recall(store, prepared.options.folder, prepared.platform),
         )
 
@@ -162,17 +172,18 @@ def _mtime() -> int:
     """Return ``SOURCE_DATE_EPOCH``, else 0: seconds since the epoch for everything in a rock.
 
     Raises:
-        UsageError: the variable is no number.
+        UsageError: the variable is no number, or one that no date is.
     """
-    given = os.environ.get("SOURCE_DATE_EPOCH", "0")
-    if not given.isdecimal():
-        raise UsageError(
-            Problem(
-                f'cannot use SOURCE_DATE_EPOCH="{given}": it is no number of seconds',
-                "source-date-epoch",
-            )
+    given = os.environ.get("SOURCE_DATE_EPOCH") or "0"
+    if given.isascii() and given.isdecimal() and int(given) <= _LAST_SECOND:
+        return int(given)
+    raise UsageError(
+        Problem(
+            f'cannot use SOURCE_DATE_EPOCH="{given}": it is no number of seconds since 1970',
+            "source-date-epoch",
+            remedy="date +%s prints one; without the variable it is 0",
         )
-    return int(given)
+    )
 
 
 def _resolve(prepared: Prepared, store: Store, workshop: Workshop, watcher: Watcher) -> Resolutions:
@@ -186,23 +197,61 @@ def _resolve(prepared: Prepared, store: Store, workshop: Workshop, watcher: Watc
         title = f"packages of {parts.base.name}"
         watcher.step(f"resolving {title}")
         apt.update(offline=options.offline, fresh=options.refresh)
-        found = distribution.resolve(store, key, apt, words, bare=prepared.bare)
+        try:
+            found = distribution.resolve(store, key, apt, words, bare=prepared.bare)
+        except UnknownPackageError as error:
+            raise ProjectError(
+                *(
+                    dataclasses.replace(problem, where=_staged(prepared, name))
+                    for problem, name in zip(error.problems, error.names, strict=True)
+                )
+            ) from error
         watcher.done(f"resolving {title}", f"{len(found.base) + len(found.runtime)} packages")
     workshop.use(apt, found)
     request = parts.python_request
     if not request:
         return Resolutions(found, None)
-    identity = {
-        "base": parts.base.name,
-        "architecture": prepared.architecture,
-        "python": parts.base.python,
-    }
-    python_key = python.identity(request, identity)
+    python_key = _python_key(prepared)
     resolved = None if options.refresh else python.stored(store, python_key)
     if resolved is None:
         resolved = workshop.resolve_python(request, python_key, _mtime())
     _check_required(prepared, resolved)
     return Resolutions(found, resolved)
+
+
+def check_stored(prepared: Prepared, store: Store) -> None:
+    """Check what only a resolution can tell, where one is stored; nothing is resolved.
+
+    Raises:
+        ProjectError: the resolved packages lack what an extension needs.
+    """
+    if prepared.parts.python_request:
+        resolved = python.stored(store, _python_key(prepared))
+        if resolved is not None:
+            _check_required(prepared, resolved)
+
+
+def _python_key(prepared: Prepared) -> str:
+    base = prepared.parts.base
+    identity = {
+        "base": base.name,
+        "architecture": prepared.architecture,
+        "python": base.python,
+    }
+    return python.identity(prepared.parts.python_request, identity)
+
+
+def _staged(prepared: Prepared, name: str) -> Location | None:
+    """Return where a part stages the package ``name``."""
+    for part_name, part in prepared.parts.rock.parts.items():
+        for key, words in (
+            ("stage-packages", part.stage_packages),
+            ("stage-slices", part.stage_slices),
+        ):
+            for word in words:
+                if re.split("[:=/_]", word)[0] == name:
+                    return prepared.parts.where("parts", part_name, key, word)
+    return None
 
 
 def _check_required(prepared: Prepared, resolved: python.PythonResolution) -> None:

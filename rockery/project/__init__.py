@@ -51,6 +51,10 @@ def read(folder: Path, *, base: str | None = None, build_base: str | None = None
 def find(folder: Path) -> Path:
     """Return the path of the project's file; raises :class:`ProjectError` without one."""
     for name in FILES:
+        if (folder / name).is_dir():
+            reason = "it is a directory"
+            problem = Problem(f"cannot read {name}: {reason}", "unreadable-file", Location(name))
+            raise ProjectError(problem)
         if (folder / name).is_file():
             return folder / name
     raise ProjectError(

@@ -107,7 +107,7 @@ class Document:
         """Return the position of the value at ``path``, or of its nearest parent.
 
         For a key of a mapping that is where the key stands, for an item of a list where
-        the item starts.
+        the item starts; an item that is a text may be named by itself.
         """
         mark = self._root.start_mark
         node: yaml.Node = self._root
@@ -264,6 +264,10 @@ def _child(node: yaml.Node, step: str | int) -> tuple[Any, yaml.Node] | None:
         return merged
     if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
         return node.value[step].start_mark, node.value[step]
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            if isinstance(item, yaml.ScalarNode) and item.value == step:
+                return item.start_mark, item
     return None
 
 

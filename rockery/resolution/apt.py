@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rockery.base import Base
-from rockery.errors import Problem, ProjectError, SurroundingsError
+from rockery.errors import Problem, ProjectError, SurroundingsError, UsageError
 from rockery.store import Store
 
 #: Seconds for which a fetched index serves further resolutions.
@@ -31,6 +31,7 @@ _RELEASES = {
     "ubuntu": {"jammy", "noble", "oracular", "plucky", "questing", "resolute"},
 }
 _PORTS = "ubuntu-ports"
+_ARCHIVES = ("debian", "debian-security", "ubuntu", _PORTS)
 
 
 @dataclass(frozen=True)
@@ -71,11 +72,30 @@ class Mirrors:
 
     @classmethod
     def from_words(cls, words: Sequence[str]) -> Mirrors:
-        """Read ``ARCHIVE=URL`` words, those of ``$ROCKERY_MIRRORS`` first."""
+        """Read ``ARCHIVE=URL`` words, those of ``$ROCKERY_MIRRORS`` first.
+
+        Raises:
+            UsageError: a word is of another form, or no base has such an archive.
+        """
         given = {}
-        for word in [*os.environ.get("ROCKERY_MIRRORS", "").split(), *words]:
+        variable = "ROCKERY_MIRRORS"
+        named = [(variable, word) for word in os.environ.get(variable, "").split()]
+        for origin, word in [*named, *(("--mirror", word) for word in words)]:
             name, _, url = word.partition("=")
-            given[name] = url.rstrip("/") + "/"
+            if not re.match(r"(https?|file|copy|mirror(\+\w+)?|tor\+https?):/", url):
+                reason = "it is not of the form ARCHIVE=URL"
+            elif name not in _ARCHIVES:
+                reason = f"no base has an archive {name!r}"
+            else:
+                given[name] = url.rstrip("/") + "/"
+                continue
+            raise UsageError(
+                Problem(
+                    f"cannot use {origin} {word!r}: {reason}",
+                    code="bad-mirror",
+                    remedy=f"the archives are {', '.join(_ARCHIVES)}",
+                )
+            )
         return cls(given)
 
     def locate(self, base: Base, architecture: str) -> dict[str, str]:
@@ -131,6 +151,24 @@ def _host_mirrors() -> dict[str, str]:
                 name = _PORTS
             mirrors.setdefault(name, url)
     return mirrors
+
+
+class UnknownPackageError(ProjectError):
+    """A base lacks packages; ``names`` stand in the order of the problems."""
+
+    def __init__(self, base: str, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        super().__init__(
+            *(
+                Problem(
+                    f"cannot stage {name}: {base} has no such package",
+                    code="unknown-package",
+                    remedy="correct the name under stage-packages; releases name some packages "
+                    "differently",
+                )
+                for name in names
+            )
+        )
 
 
 class Apt:
@@ -195,7 +233,8 @@ class Apt:
         Nothing counts as installed and nothing recommended is taken.
 
         Raises:
-            ProjectError: a package doesn't exist, or the set contradicts itself.
+            UnknownPackageError: a package doesn't exist.
+            ProjectError: the set contradicts itself.
         """
         if not wanted:
             return ()
@@ -350,15 +389,7 @@ class Apt:
         )
         names = sorted({name for found in unknown for name in found if name})
         if names:
-            listed = ", ".join(names)
-            return ProjectError(
-                Problem(
-                    f"cannot stage {listed}: {self.base.name} has no such package",
-                    code="unknown-package",
-                    remedy="correct the name under stage-packages; packages.debian.org and "
-                    "packages.ubuntu.com list what a release has",
-                )
-            )
+            return UnknownPackageError(self.base.name, names)
         return ProjectError(
             Problem(
                 f"cannot resolve {', '.join(wanted)} on {self.base.name}: the packages "

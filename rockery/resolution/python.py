@@ -218,6 +218,17 @@ def _problem(
                 remedy="correct the name, or name the index that has it (UV_INDEX)",
             )
         )
+    lacking = re.search(r"Because there is no version of ([^\s<>=!~]+)(\S+) and you require", text)
+    if lacking:
+        name, wanted = lacking[1], lacking[2].rstrip(",")
+        return ProjectError(
+            Problem(
+                f'cannot install "{name}{wanted}": the package index has no such version',
+                code="unknown-version",
+                where=locate(request, name),
+                remedy="ask for one that there is, or name the index that has it (UV_INDEX)",
+            )
+        )
     if "No solution found" in text or "nsatisfiable" in text:
         return ProjectError(
             Problem(

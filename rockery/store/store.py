@@ -16,6 +16,9 @@ from rockery.errors import Problem, SurroundingsError
 #: What the store holds; each is a folder below its root.
 KINDS = ("layers", "packages", "trees", "resolutions", "components", "verdicts", "projects")
 
+#: What else lies in it: tools' own caches, locks, and what is being written.
+_OTHERS = ("craft", "indexes", "locks", "tmp", "uv")
+
 
 def default_root() -> Path:
     """Return ``$ROCKERY_STORE``, else ``$XDG_CACHE_HOME/rockery``, else ``~/.cache/rockery``."""
@@ -98,6 +101,17 @@ class Store:
         with self.temporary() as folder, contextlib.suppress(FileNotFoundError):
             path.rename(folder / "removed")
 
+    def clear(self) -> None:
+        """Remove everything of the store's, and nothing else that lies in its folder."""
+        with _disk_problems(self.root):
+            if self.root.exists() and not self.root.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, "it is not a directory", str(self.root))
+        for name in (*KINDS, *_OTHERS):
+            if (self.root / name).is_dir():
+                _remove_tree(self.root / name)
+        with contextlib.suppress(OSError):
+            self.root.rmdir()
+
     def _path(self, kind: str, key: str) -> Path:
         assert kind in KINDS, kind
         assert key, "a key names something"
@@ -117,15 +131,22 @@ def _disk_problems(root: Path) -> Iterator[None]:
             errno.EROFS: "the file system is read-only",
             errno.EACCES: "permission denied",
             errno.EPERM: "operation not permitted",
+            errno.ENOTDIR: "it is no folder, or below something that is none",
+            errno.EEXIST: "it is no folder",
+            errno.ELOOP: "it is a link that leads to itself",
+            errno.ENAMETOOLONG: "its name is too long",
         }
-        if error.errno not in reasons:
+        own = error.filename is None or Path(os.fsdecode(error.filename)).is_relative_to(root)
+        if error.errno not in reasons or not own:
             raise
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         raise SurroundingsError(
             Problem(
                 f"cannot write to the store {root}: {reasons[error.errno]}",
                 code="store-not-writable",
-                remedy="free some space, or set ROCKERY_STORE to a folder you can write to",
-                details=(str(error),),
+                remedy=("free some space, or " if full else "")
+                + "set ROCKERY_STORE to a folder you can write to",
+                details=(str(error),) if error.filename else (),
             )
         ) from error
 

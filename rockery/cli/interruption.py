@@ -1,0 +1,89 @@
+"""What ends a command early: Ctrl-C, a supervisor's SIGTERM, a terminal that goes away.
+
+All three become one :class:`KeyboardInterrupt`, so that every ``finally`` runs and nothing
+is left half-written, and the programs that were started (apt, uv, go and theirs) end too,
+whether the signal went to the whole process group or to this process alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from pathlib import Path
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+#: Seconds that programs have to tidy up after themselves (go removes its work folder).
+_PATIENCE = 2.0
+
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+def install() -> None:
+    """Turn the signals that end a command into :class:`KeyboardInterrupt`.
+
+    One that is ignored stays so: ``nohup`` asks for that.
+    """
+    for number in _SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, _interrupt)
+
+
+def bury() -> None:
+    """Wait a moment for the programs that were told to end, then kill those that are left."""
+    deadline = time.monotonic() + _PATIENCE
+    while left := descendants():
+        _reap()
+        if time.monotonic() > deadline:
+            for process in left:
+                with contextlib.suppress(OSError):
+                    os.kill(process, signal.SIGKILL)
+        if time.monotonic() > deadline + 1:
+            return
+        time.sleep(0.01)
+
+
+def descendants() -> list[int]:
+    """Return the ids of all processes below this one; ended ones that nobody reaped count not."""
+    children: dict[int, list[int]] = {}
+    for name in os.listdir("/proc"):  # noqa: PTH208 - only the names, and many of them
+        if not name.isdigit():
+            continue
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            # The program's name, in parentheses, may itself contain anything.
+            fields = Path("/proc", name, "stat").read_bytes().rpartition(b")")[2].split()
+            if fields[0] != b"Z":
+                children.setdefault(int(fields[1]), []).append(int(name))
+    found: list[int] = []
+    waiting = [os.getpid()]
+    while waiting:
+        below = children.get(waiting.pop(), [])
+        found += below
+        waiting += below
+    return found
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    for number in _SIGNALS:  # tidying up is not interrupted
+        signal.signal(number, signal.SIG_IGN)
+    _adopt_orphans()
+    for process in descendants():
+        with contextlib.suppress(OSError):
+            os.kill(process, signal.SIGINT)
+    raise KeyboardInterrupt
+
+
+def _adopt_orphans() -> None:
+    """Become the parent of whatever our programs leave behind, so that ``bury`` finds it."""
+    with contextlib.suppress(Exception):  # the signal may have come in the middle of an import
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _reap() -> None:
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
