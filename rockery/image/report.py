@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
+import io
 import json
+import os
 import posixpath
 import re
 import tarfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import yaml
@@ -96,36 +101,56 @@ def _megabytes(size: int) -> str:
 
 
 def report(path: Path) -> Report:
-    """Read the archive at ``path``.
+    """Read the archive at ``path``, and compare every blob with its digest.
 
     Raises:
-        UsageError: it isn't a rock.
+        UsageError: it isn't a rock, or not a whole one.
     """
     try:
-        with tarfile.open(path, mode="r:") as archive:
-            return _read(archive, path)
-    except FileNotFoundError as error:
-        raise UsageError(Problem(f"cannot find {path}", "missing-file")) from error
-    except (tarfile.TarError, KeyError, ValueError, OSError, EOFError) as error:
-        raise UsageError(
-            Problem(
-                f"cannot read {path}: it is no rock ({error})",
-                "unreadable-rock",
-                remedy="name a .rock file that 'rockery pack' wrote",
-            )
-        ) from error
+        with path.open("rb") as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
+            found = _read(archive, path)
+            stream.seek(-2 * tarfile.BLOCKSIZE, os.SEEK_END)
+            if any(stream.read()):
+                raise EOFError("its end is missing")
+            return found
+    except OSError as error:
+        if error.filename is None:  # what a broken archive makes of reading
+            raise _unreadable(path, f"it is no whole rock ({error})") from error
+        raise _unreadable(path, (error.strerror or str(error)).lower()) from error
+    except _BROKEN as error:
+        reason = error.args[0] if isinstance(error, KeyError) else error
+        raise _unreadable(path, f"it is no whole rock ({reason})") from error
+
+
+#: What reading an archive, a blob or JSON of unexpected content raises.
+_BROKEN = (
+    *(tarfile.TarError, zlib.error, EOFError, yaml.YAMLError, RecursionError),
+    *(ValueError, LookupError, TypeError, AttributeError),
+)
+
+
+def _unreadable(path: Path, reason: str) -> UsageError:
+    return UsageError(
+        Problem(
+            f"cannot read {path}: {reason}",
+            "unreadable-rock",
+            remedy="name a .rock file that 'rockery pack' wrote",
+        )
+    )
 
 
 def _read(archive: tarfile.TarFile, path: Path) -> Report:
-    def load(name: str) -> Any:
-        stream = archive.extractfile(name)
-        assert stream is not None
-        return json.loads(stream.read())
+    def load(digest: str) -> Any:
+        with _Blob(archive, digest) as blob:
+            return json.loads(blob.read())
 
-    entry = load("index.json")["manifests"][0]
-    manifest = load(f"blobs/{entry['digest'].replace(':', '/')}")
+    index = archive.extractfile("index.json")
+    if index is None:
+        raise ValueError("its index is no file")
+    entry = json.loads(index.read())["manifests"][0]
+    manifest = load(entry["digest"])
     image_id = manifest["config"]["digest"]
-    config = load(f"blobs/{image_id.replace(':', '/')}")
+    config = load(image_id)
     annotations = manifest.get("annotations", {})
     version = annotations.get("org.opencontainers.image.version", "")
     name = f"{annotations.get('org.opencontainers.image.ref.name', path.stem)} {version}"
@@ -134,15 +159,51 @@ def _read(archive: tarfile.TarFile, path: Path) -> Report:
         title = layer.get("annotations", {}).get("org.opencontainers.image.title", "layer")
         one = LayerReport(title, layer["digest"], layer["size"])
         found.layers.append(one)
-        blob = archive.extractfile(f"blobs/{layer['digest'].replace(':', '/')}")
-        assert blob is not None
-        with gzip.open(blob) as plain, tarfile.open(fileobj=plain, mode="r|") as files:
+        with (
+            _Blob(archive, layer["digest"]) as blob,
+            gzip.open(io.BufferedReader(blob)) as plain,
+            tarfile.open(fileobj=plain, mode="r|") as files,
+        ):
             for member in files:
                 one.files += member.isfile()
                 one.content_size += member.size
                 if member.isfile():
                     _look(found, member, files)
     return found
+
+
+class _Blob(io.RawIOBase):
+    """A blob of an archive; closing it reads what is left and compares it with its digest."""
+
+    def __init__(self, archive: tarfile.TarFile, digest: str) -> None:
+        super().__init__()
+        stream = archive.extractfile(f"blobs/{digest.replace(':', '/')}")
+        if stream is None:
+            raise ValueError(f"blob {digest} is no file")
+        self._stream = stream
+        self._digest = digest
+        self._hash = hashlib.sha256()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            while piece := self._stream.read(1 << 18):
+                self._hash.update(piece)
+            if f"sha256:{self._hash.hexdigest()}" != self._digest:
+                raise ValueError(f"blob {self._digest} has another checksum")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._stream.read(len(buffer))
+        buffer[: len(data)] = data
+        self._hash.update(data)
+        return len(data)
 
 
 def _look(found: Report, member: tarfile.TarInfo, files: tarfile.TarFile) -> None:
