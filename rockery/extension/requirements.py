@@ -27,6 +27,7 @@ from rockery.project.source import inside
 
 #: Larger files are no requirement files; the largest seen was 60 kB, with hashes.
 _LARGEST = 4 * 1024 * 1024
+_MOST = 20_000
 
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -36,7 +37,8 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _CODING = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-_.a-zA-Z0-9]+)")
-_COMMENT = re.compile(r"(^|\s+)#.*$")
+#: A "#" at the start or after white space; what is before it is stripped by whoever cuts.
+_COMMENT = re.compile(r"(?<!\S)#.*$")
 _FILE_OPTION = re.compile(
     r"(?:(?P<short>-[rce])\s*=?\s*|(?P<long>--(?:requirement|constraint|editable))(?:\s+|=))"
     r"(?P<value>.+)"
@@ -47,7 +49,7 @@ _GLOBAL_OPTION = re.compile(
     r"only-binary|prefer-binary|require-hashes|pre|trusted-host|use-feature|process-dependency-"
     r"links|always-unzip|no-use-wheel|use-wheel)\b"
 )
-_LINE_OPTION = re.compile(r"\s+(?:--(?:hash|config-settings?|global-option|install-option)|-C)\b")
+_LINE_OPTION = re.compile(r" (?:--(?:hash|config-settings?|global-option|install-option)|-C)\b")
 _ARCHIVE = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar")
 
 
@@ -172,6 +174,10 @@ class _Reading:
             return
         self.files.append(file)
         for number, line in _lines(text):
+            if len(self.wanted) >= _MOST:
+                where = Location(file, number)
+                self.fail(f"cannot read {file}: it has more than {_MOST:,} requirements", where)
+                return
             self.line(line, Location(file, number), constraint=constraint)
 
     def line(self, line: str, where: Location, *, constraint: bool) -> None:
@@ -198,7 +204,8 @@ class _Reading:
             )
 
     def requirement(self, line: str, where: Location) -> None:
-        text = _LINE_OPTION.split(line, maxsplit=1)[0].strip()
+        # Runs of white space are folded: the expressions here would try each way to cut one.
+        text = _LINE_OPTION.split(" ".join(line.split()), maxsplit=1)[0]
         if "://" in text.split(" ")[0].split("@")[0] or _is_path(text):
             self.located(text, where)
             return

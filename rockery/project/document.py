@@ -78,7 +78,7 @@ class Document:
         """Parse ``content``; raises as :meth:`read` does."""
         try:
             if len(content) > _SMALL:
-                _check_depth(content, file)
+                _check_size(content, file)
             loader = _Loader(content)
             try:
                 root = loader.get_single_node()
@@ -241,8 +241,8 @@ class _Construction:
         return str(node.value)  # dates and the like: what was written is what is meant
 
 
-def _check_depth(content: bytes | str, file: str) -> None:
-    depth = 0
+def _check_size(content: bytes | str, file: str) -> None:
+    depth = values = 0
     for event in yaml.parse(content, Loader=_Loader):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
@@ -250,6 +250,10 @@ def _check_depth(content: bytes | str, file: str) -> None:
                 _fail(file, "it is nested too deeply", event)
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
+        elif isinstance(event, yaml.ScalarEvent):
+            values += 1
+            if values > 2 * _MOST_VALUES:
+                _fail(file, f"it holds more than {_MOST_VALUES:,} values", event)
 
 
 def _child(node: yaml.Node, step: str | int) -> tuple[Any, yaml.Node] | None:

@@ -2,61 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import re
+from rockery.glob import component, has_magic, literal
 
-
-@functools.lru_cache(maxsize=4096)
-def component(glob: str, *, escapes: bool = False) -> str:
-    r"""Return the expression for ``glob``, which has no "/" in it.
-
-    ``*`` and ``?`` match dots at the start too. With ``escapes`` a backslash takes the next
-    character literally, as in gitignore. A class without an end is literal text, and a class
-    that cannot be (``[z-a]``) matches nothing.
-    """
-    text, index = "", 0
-    while index < len(glob):
-        character = glob[index]
-        index += 1
-        if character == "*":
-            while index < len(glob) and glob[index] == "*":
-                index += 1
-            text += "[^/]*"
-        elif character == "?":
-            text += "[^/]"
-        elif character == "\\" and escapes and index < len(glob):
-            text += re.escape(glob[index])
-            index += 1
-        elif character == "[" and (end := _end_of_class(glob, index)) > 0:
-            text += _class(glob[index:end])
-            index = end + 1
-        else:
-            text += re.escape(character)
-    return text
-
-
-def has_magic(path: str) -> bool:
-    """Tell whether ``path`` as a glob could match anything but itself."""
-    return any(character in path for character in "*?[")
-
-
-def literal(path: str) -> str:
-    """Return the glob that matches ``path`` alone."""
-    return re.sub(r"([*?[])", r"[\1]", path)
-
-
-def _end_of_class(glob: str, start: int) -> int:
-    first = start + 1 if glob[start : start + 1] in ("!", "^") else start
-    return glob.find("]", first + 1)
-
-
-def _class(body: str) -> str:
-    negated = body[:1] in ("!", "^")
-    body = body[1:] if negated else body
-    body = body.replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]").replace("^", "\\^")
-    expression = f"(?!/)[{'^' if negated else ''}{body}]"
-    try:
-        re.compile(expression)
-    except re.error:
-        return "(?!)"
-    return expression
+__all__ = ["component", "has_magic", "literal"]

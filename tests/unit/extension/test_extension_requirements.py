@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -159,3 +160,13 @@ def test_the_target_decides_markers_not_the_host(tmp_path: Path) -> None:
     found = read(tmp_path, "r.txt", Target("3.14", "arm64"))
     assert names(found) == ["a", "b"]
     assert names(read(tmp_path, "r.txt", Target("3.11"))) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["flask\n" * 170_000, "flask" + " " * 1_000_000 + "x", " " * 1_000_000 + "x", "./" * 500_000],
+)
+def test_large_input_takes_seconds_at_most(tmp_path: Path, text: str) -> None:
+    start = time.perf_counter()
+    reading(tmp_path, text)
+    assert time.perf_counter() - start < 5

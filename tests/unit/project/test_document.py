@@ -97,6 +97,10 @@ def test_aliases_that_multiply_are_refused() -> None:
     assert "aliases make more than" in fails("\n".join(lines))[0]
 
 
+def test_a_file_with_too_much_in_it_is_refused() -> None:
+    assert "it holds more than" in fails("a: [" + "1," * 300_000 + "]")[0]
+
+
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ProjectError, match="no such file"):
         Document.read(tmp_path / "x.yaml", "x.yaml")
