@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rockery.errors import Problem, ProjectError, SurroundingsError
+from rockery.layer.elf import is_for
 from rockery.layer.entry import Content, Entry, Inline, Stored, file, read
 from rockery.resolution.python import PythonResolution, PythonTarget
 
@@ -84,7 +85,7 @@ def install(
     pinned.write_text(resolution.text)
     variables = sysroot.variables(target.cache) if sysroot and not resolution.wheels else {}
     common = ["pip", "install", "--quiet", "--no-deps", "--link-mode", "hardlink"]
-    common += ["--python", str(target.interpreter), "--target", str(site)]
+    common += [*target.choice, "--target", str(site)]
     if resolution.text.strip():
         done = target.run(*common, "--requirement", str(pinned), cwd=folder, variables=variables)
         _check(done)
@@ -92,6 +93,32 @@ def install(
         done = target.run(*common, str(folder / project), cwd=folder, variables=variables)
         _check(done)
     return site
+
+
+def check_architecture(site: Path, architecture: str) -> None:
+    """Raise where a package that was built here is not for the target's architecture.
+
+    Source packages are built by this machine: what comes out pure runs anywhere, the rest
+    doesn't.
+
+    Raises:
+        ProjectError: naming the packages and what to do.
+    """
+    wrong = set()
+    for path in _files(site):
+        if ".so" in path.suffixes and not is_for(path, architecture):
+            wrong.add(path.relative_to(site).parts[0].partition(".")[0])
+    if wrong:
+        names = ", ".join(sorted(wrong))
+        raise ProjectError(
+            Problem(
+                f"cannot pack {names} for {architecture}: there is no wheel, and what is built on "
+                "this machine runs on this machine",
+                code="foreign-build",
+                remedy=f"choose a version with a wheel for {architecture}, or pack on such a "
+                "machine",
+            )
+        )
 
 
 def _check(done: subprocess.CompletedProcess[str]) -> None:

@@ -13,6 +13,8 @@ from rockery.layer import key as layer_key
 from rockery.layer import runtime as composing
 from rockery.layer.compression import GZIP
 from rockery.layer.ground import PLAIN
+from rockery.pack import packages
+from rockery.pack.host import host_architecture
 from rockery.pack.options import Options, Watcher
 from rockery.part import Built, prepare_host
 from rockery.part import build as build_part
@@ -30,7 +32,7 @@ from rockery.plan import (
 from rockery.plan.parts import Parts, copied
 from rockery.project import source
 from rockery.project.fileset import passes, permissions_for, select
-from rockery.project.schema import Part
+from rockery.project.schema import Part, RockFile
 from rockery.resolution import python
 from rockery.resolution.apt import Apt, Package
 from rockery.resolution.distribution import DistributionResolution
@@ -80,12 +82,50 @@ class Workshop:
         _check_conflicts(self.store, plan, layers)
         return layers
 
-    def target(self, layers: Sequence[Layer]) -> PythonTarget:
-        """Return the rock's Python, run from the unpacked ``layers`` below the dependencies."""
+    def target(self, mtime: int) -> PythonTarget:
+        """Return the rock's Python, run from the unpacked layers below the dependencies.
+
+        For another architecture it is the same release's Python for this one, told to choose
+        packages for the other.
+        """
         version = self.parts.base.python
-        program = tree.interpreter(self.store, layers, self.architecture, version)
+        own = host_architecture()
+        maker = self if self.architecture == own else self._native(own)
+        layers = maker._python_layers(mtime)
+        program = tree.interpreter(self.store, layers, own, version)
         cache = self.store.root / "uv" / f"{self.parts.base.name}-{self.architecture}"
-        return PythonTarget(program, version, cache)
+        platform = None if maker is self else self._uv_platform()
+        return PythonTarget(program, version, cache, platform)
+
+    def _native(self, architecture: str) -> Workshop:
+        """Return a workshop for a bare runtime of this base on the host's own architecture."""
+        base = self.parts.base
+        plain = RockFile.model_validate(
+            {"name": "x", "base": "bare", "platforms": {architecture: None}}
+        )
+        parts = Parts(plain, {}, base, self.parts.folder, self.parts.where)
+        native = Workshop(self.store, self.options, parts, architecture, self.watcher)
+        native.use(
+            *packages.resolve(
+                self.store,
+                base,
+                architecture,
+                parts.words,
+                self.options,
+                self.watcher,
+                bare=True,
+            )
+        )
+        return native
+
+    def _uv_platform(self) -> str:
+        """Return the target's platform as uv names it: "aarch64-manylinux_2_36"."""
+        assert self._found is not None
+        everything = (*self._found.base, *self._found.runtime)
+        libc = next(package for package in everything if package.name == "libc6")
+        major, minor = libc.version.partition("-")[0].split(".")[:2]
+        machine = {"amd64": "x86_64", "arm64": "aarch64"}[self.architecture]
+        return f"{machine}-manylinux_{major}_{minor}"
 
     def resolve_python(self, request: PythonRequest, key: str, mtime: int) -> PythonResolution:
         """Resolve Python packages; makes the runtime first, whose Python does it."""
@@ -111,7 +151,7 @@ class Workshop:
                     for path in missing
                 )
             )
-        target = self.target(self._python_layers(mtime))
+        target = self.target(mtime)
         self.watcher.step("resolving Python packages")
         if _names_local(request, self.parts.folder):
             with self.store.temporary() as scratch:
@@ -265,7 +305,7 @@ class Workshop:
     # Python packages.
 
     def _dependencies(self, spec: DependenciesSpec, scratch: Path, mtime: int) -> Iterator[Entry]:
-        target = self.target(self._python_layers(mtime))
+        target = self.target(mtime)
         sysroot = None if spec.resolution.wheels else self._sysroot(spec.build_packages)
         folder, local = self.parts.folder, spec.resolution.local
         if local:
@@ -279,7 +319,7 @@ class Workshop:
         yield from self._installed(site, spec.part, spec.resolution, target)
 
     def _project(self, spec: ProjectSpec, scratch: Path, mtime: int) -> Iterator[Entry]:
-        target = self.target(self._python_layers(mtime))
+        target = self.target(mtime)
         copied(spec.folder, scratch / "copy")
         nothing = PythonResolution("", wheels=True, local=(), made="")
         folder = scratch / "copy"
@@ -291,8 +331,9 @@ class Workshop:
     def _installed(
         self, site: Path, part: Part, resolution: PythonResolution, target: PythonTarget
     ) -> Iterator[Entry]:
-        packages = f"/usr/local/lib/python{target.version}/dist-packages"
-        dependencies.compile_bytecode(site, target, packages)
+        dependencies.check_architecture(site, self.architecture)
+        place = f"/usr/local/lib/python{target.version}/dist-packages"
+        dependencies.compile_bytecode(site, target, place)
         for entry in dependencies.entries(site, target.version, resolution):
             if passes(part.stage, entry.path) and passes(part.prime, entry.path):
                 yield entry
@@ -385,6 +426,8 @@ class Workshop:
 
     def _sysroot(self, build_packages: Sequence[str]) -> dependencies.Sysroot | None:
         """Return what compiles C for the target, or None where the host has no compiler."""
+        if self.architecture != host_architecture():
+            return None  # what comes out compiled is refused anyway
         compiler = shutil.which("gcc") or shutil.which("cc")
         if compiler is None:
             self.watcher.note(

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import os
-import platform as host
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from rockery import base as bases
 from rockery.errors import Location, Problem, ProjectError, UsageError
 from rockery.image import Image, assemble
-from rockery.pack import verification
+from rockery.pack import packages, verification
 from rockery.pack.act import Workshop
+from rockery.pack.host import host_architecture
 from rockery.pack.memory import recall, remember
 from rockery.pack.options import Options, Watcher
 from rockery.pack.settings import settings
@@ -22,8 +20,7 @@ from rockery.plan import Plan, plan
 from rockery.plan.parts import Parts
 from rockery.plan.plan import Resolutions
 from rockery.project import schema
-from rockery.resolution import distribution, python
-from rockery.resolution.apt import Apt, UnknownPackageError
+from rockery.resolution import python
 from rockery.store import Store
 
 if TYPE_CHECKING:
@@ -31,8 +28,6 @@ if TYPE_CHECKING:
 
 #: The end of the year 9999: no later date can be written down.
 _LAST_SECOND = 253_402_300_799
-
-_MACHINES = {"x86_64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 
 @dataclass(frozen=True)
@@ -61,11 +56,6 @@ class Packed:
     image: Image
     plan: Plan
     prepared: Prepared
-
-
-def host_architecture() -> str:
-    """Return this machine's architecture in Debian's words."""
-    return _MACHINES.get(host.machine(), host.machine())
 
 
 def prepare(options: Options) -> Prepared:
@@ -115,16 +105,7 @@ def _platform(rock: schema.RockFile, wanted: str | None) -> tuple[str, str]:
         own = host_architecture()
         fitting = [n for n, p in rock.platforms.items() if p.build_for == own]
         name = fitting[0] if fitting else next(iter(rock.platforms))
-    architecture = rock.platforms[name].build_for
-    if architecture != host_architecture():
-        raise ProjectError(
-            Problem(
-                f"cannot pack for {architecture} on {host_architecture()} yet",
-                "foreign-architecture",
-                remedy=f"add '{host_architecture()}:' to platforms",
-            )
-        )
-    return name, architecture
+    return name, rock.platforms[name].build_for
 
 
 def planned(prepared: Prepared, store: Store, watcher: Watcher) -> tuple[Plan, Workshop]:
@@ -188,25 +169,15 @@ def _mtime() -> int:
 
 def _resolve(prepared: Prepared, store: Store, workshop: Workshop, watcher: Watcher) -> Resolutions:
     options, parts = prepared.options, prepared.parts
-    apt = Apt(store, parts.base, prepared.architecture, options.mirrors)
-    words = parts.words
-    key = distribution.identity(parts.base, prepared.architecture, words, bare=prepared.bare)
-    key = hashlib.sha256(f"{key} {apt.name}".encode()).hexdigest()
-    found = None if options.refresh else distribution.stored(store, key)
-    if found is None:
-        title = f"packages of {parts.base.name}"
-        watcher.step(f"resolving {title}")
-        apt.update(offline=options.offline, fresh=options.refresh)
-        try:
-            found = distribution.resolve(store, key, apt, words, bare=prepared.bare)
-        except UnknownPackageError as error:
-            raise ProjectError(
-                *(
-                    dataclasses.replace(problem, where=_staged(prepared, name))
-                    for problem, name in zip(error.problems, error.names, strict=True)
-                )
-            ) from error
-        watcher.done(f"resolving {title}", f"{len(found.base) + len(found.runtime)} packages")
+    apt, found = packages.resolve(
+        store,
+        parts.base,
+        prepared.architecture,
+        parts.words,
+        options,
+        watcher,
+        bare=prepared.bare,
+    )
     workshop.use(apt, found)
     request = parts.python_request
     if not request:

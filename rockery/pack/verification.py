@@ -14,6 +14,7 @@ from rockery.image import Image
 from rockery.layer import key as layer_key
 from rockery.layer import tree
 from rockery.pack.act import Workshop
+from rockery.pack.host import host_architecture
 from rockery.store import Store
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ def verify(image: Image, prepared: Prepared, workshop: Workshop, store: Store) -
     _check_programs(image, services, prepared, store)
     environment = {**image.settings.environment, **prepared.options.environment}
     for application in applications(services, environment=environment):
+        if image.settings.architecture != host_architecture():
+            _check_module(image, application, prepared, workshop)
+            continue
         verdict = _verdict(image, application, workshop, store)
         _tell(verdict, application, prepared, workshop)
 
@@ -66,6 +70,41 @@ def _verdict(image: Image, application: Application, workshop: Workshop, store: 
         with store.put("verdicts", key) as content:
             (content / "verdict.json").write_text(json.dumps(dataclasses.asdict(verdict)))
     return verdict
+
+
+def _check_module(
+    image: Image, application: Application, prepared: Prepared, workshop: Workshop
+) -> None:
+    """Look for the application's module where it can't be imported on this machine.
+
+    Raises:
+        ProjectError: it isn't in the rock.
+    """
+    stem = application.module.replace(".", "/")
+    folders = [application.working_dir, *application.path]
+    folders.append(f"/usr/local/lib/python{prepared.parts.base.python}/dist-packages")
+    wanted = {
+        f"{folder.strip('/')}/{name}"
+        for folder in folders
+        for name in (f"{stem}.py", f"{stem}/__init__.py", stem)
+    }
+    found = any(entry["path"] in wanted for layer in image.layers for entry in layer.entries())
+    if not found:
+        raise ProjectError(
+            Problem(
+                f"cannot start {application}: the module {application.module} is not in the rock",
+                "broken-application",
+                prepared.parts.where("services", application.service, "command"),
+                "see the install-app part's 'prime' and .rockignore",
+            )
+        )
+    workshop.watcher.note(
+        Problem(
+            f"{application} was only looked for, not imported: it is for "
+            f"{image.settings.architecture}, and this machine is {host_architecture()}",
+            "not-imported",
+        )
+    )
 
 
 def _tell(

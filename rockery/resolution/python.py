@@ -60,11 +60,22 @@ class PythonResolution:
 
 @dataclass(frozen=True)
 class PythonTarget:
-    """The Python that packages are for: a program that runs it, and its cache of builds."""
+    """The Python that packages are for.
+
+    ``interpreter`` runs it on this host, or the same version where the target is of another
+    architecture; ``platform`` is then what uv calls the target's. ``cache`` keeps builds.
+    """
 
     interpreter: Path
     version: str
     cache: Path
+    platform: str | None = None
+
+    @property
+    def choice(self) -> tuple[str, ...]:
+        """The options by which uv chooses packages for this Python."""
+        chosen = ("--python", str(self.interpreter))
+        return (*chosen, "--python-platform", self.platform) if self.platform else chosen
 
     def run(
         self, *arguments: str, cwd: Path, variables: Mapping[str, str] | None = None
@@ -145,7 +156,7 @@ def resolve(
         done = target.run(
             *("pip", "compile", "--quiet", "--generate-hashes", "--no-header", "--no-annotate"),
             *("--no-emit-index-url", "--no-strip-extras", "--emit-build-options"),
-            *("--python", str(target.interpreter), "--output-file", str(scratch / "out.txt")),
+            *(*target.choice, "--output-file", str(scratch / "out.txt")),
             *(word for name in request.constraints for word in ("--constraint", name)),
             *inputs,
             cwd=folder,
@@ -156,7 +167,7 @@ def resolve(
         (scratch / "pinned.txt").write_text(text)
         wheels = target.run(
             *("pip", "install", "--quiet", "--dry-run", "--no-deps", "--only-binary", ":all:"),
-            *("--python", str(target.interpreter), "--target", str(scratch / "target")),
+            *(*target.choice, "--target", str(scratch / "target")),
             *("--requirement", str(scratch / "pinned.txt")),
             cwd=scratch,
         )
