@@ -109,8 +109,8 @@ def report(path: Path) -> Report:
     try:
         with path.open("rb") as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
             found = _read(archive, path)
-            stream.seek(-2 * tarfile.BLOCKSIZE, os.SEEK_END)
-            if any(stream.read()):
+            end = stream.seek(-2 * tarfile.BLOCKSIZE, os.SEEK_END)
+            if any(stream.read()) or end % tarfile.BLOCKSIZE:
                 raise EOFError("its end is missing")
             return found
     except OSError as error:
