@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from rockery.plan.parts import Parts
 from rockery.plan.plan import Resolutions
 from rockery.project import schema
 from rockery.resolution import python
+from rockery.resolution.apt import UnknownPackageError
 from rockery.store import Store
 
 if TYPE_CHECKING:
@@ -169,15 +171,23 @@ def _mtime() -> int:
 
 def _resolve(prepared: Prepared, store: Store, workshop: Workshop, watcher: Watcher) -> Resolutions:
     options, parts = prepared.options, prepared.parts
-    apt, found = packages.resolve(
-        store,
-        parts.base,
-        prepared.architecture,
-        parts.words,
-        options,
-        watcher,
-        bare=prepared.bare,
-    )
+    try:
+        apt, found = packages.resolve(
+            store,
+            parts.base,
+            prepared.architecture,
+            parts.words,
+            options,
+            watcher,
+            bare=prepared.bare,
+        )
+    except UnknownPackageError as error:
+        raise ProjectError(
+            *(
+                dataclasses.replace(problem, where=_staged(prepared, name))
+                for problem, name in zip(error.problems, error.names, strict=True)
+            )
+        ) from error
     workshop.use(apt, found)
     request = parts.python_request
     if not request:
