@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -23,7 +23,10 @@ Mode = Annotated[int, BeforeValidator(_octal)]
 
 class _Strict(BaseModel):
     model_config = ConfigDict(
-        extra="forbid", frozen=True, alias_generator=lambda name: name.replace("_", "-")
+        extra="forbid",
+        frozen=True,
+        populate_by_name=True,
+        alias_generator=lambda name: name.replace("_", "-"),
     )
 
 
@@ -52,6 +55,53 @@ class User(_Strict):
     group: str | None = None
 
 
+class Plain(_Strict):
+    """Mode and group of a directory or of an empty file."""
+
+    mode: Mode
+    gid: int = 0
+
+
+class System(_Strict):
+    """What the maintainer scripts of a minimal system leave behind, in a full base."""
+
+    directories: dict[str, Plain]
+    files: dict[str, Plain]
+    copies: dict[str, str]
+
+
+class AlternativeRule(_Strict):
+    r"""An alternative whose script uses variables.
+
+    ``path`` is a regular expression over the package's own paths; ``link`` and the paths of
+    ``slaves`` (link: path) may use its groups ("\1").
+    """
+
+    path: str
+    link: str
+    priority: int
+    slaves: dict[str, str] = {}
+
+
+class TriggerRule(_Strict):
+    """A path trigger: what a tool of the target makes when packages ship certain files.
+
+    ``files`` are globs of the files that ask for it, ``needs`` of further ones the tool
+    reads, ``makes`` of what it writes. In all of them and in ``arguments`` "{triplet}" is the
+    multiarch name; in ``arguments`` and ``environment`` "{root}" is the folder the files lie
+    in, and the argument "{files}" stands for all their paths. With ``output`` the tool prints
+    what belongs there.
+    """
+
+    tool: str
+    files: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    environment: dict[str, str] = {}
+    makes: tuple[str, ...] = ()
+    output: str | None = None
+
+
 class Rules(_Strict):
     """How packages become a runtime; every key is described in ``bases/rules.yaml``."""
 
@@ -67,13 +117,17 @@ class Rules(_Strict):
     trim: dict[str, Trim]
     slices: dict[str, tuple[str, ...]]
     users: dict[str, User]
+    links: dict[str, str]
+    system: System
+    alternatives: dict[str, tuple[AlternativeRule, ...]]
+    triggers: dict[str, TriggerRule]
 
 
 class Base(_Strict):
     """A distribution release that rocks are made from."""
 
     name: str
-    distribution: str
+    distribution: Literal["debian", "ubuntu"]
     release: str
     python: str
     archives: tuple[Archive, ...]
@@ -107,8 +161,9 @@ def load(name: str) -> Base:
                 remedy=f"use one of {', '.join(bases())}",
             )
         )
-    own = yaml.safe_load((folder / f"{name}.yaml").read_text(encoding="utf-8"))
-    shared = yaml.safe_load((folder / "rules.yaml").read_text(encoding="utf-8"))
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    own = yaml.load((folder / f"{name}.yaml").read_text(encoding="utf-8"), loader)  # noqa: S506
+    shared = yaml.load((folder / "rules.yaml").read_text(encoding="utf-8"), loader)  # noqa: S506
     rules = {key: own.pop(key, value) for key, value in shared.items()}
     own["keyring"] = folder / "keys" / own["keyring"]
     return Base.model_validate({"name": name, **own, "rules": rules})

@@ -13,7 +13,8 @@ import re
 import struct
 from collections.abc import Mapping
 
-from rockery.layer.entry import Content, Entry
+from rockery.glob import matcher
+from rockery.layer.entry import Content, Entry, read
 
 _MAGIC = b"glibc-ld.so.cache1.1"
 _HEADER = struct.Struct("<20sIIB3xI12x")
@@ -23,6 +24,10 @@ _LITTLE_ENDIAN = 2
 #: ELF machine, and the flags ldconfig writes for a library of it.
 _MACHINES = {"amd64": (62, 0x0303), "arm64": (183, 0x0A03)}
 _TRIPLETS = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
+
+#: Where a program of each architecture names its loader.
+LOADERS = {"amd64": "lib64/ld-linux-x86-64.so.2", "arm64": "lib/ld-linux-aarch64.so.1"}
+
 _LIBRARY = re.compile(r"^(lib[^/]*|ld-[^/]*)\.so(\.[^/]*)?$")
 _SONAME_TAG, _STRTAB_TAG = 14, 5
 _LOAD, _DYNAMIC = 1, 2
@@ -33,17 +38,38 @@ def triplet(architecture: str) -> str:
     return _TRIPLETS[architecture]
 
 
+def library_folders(entries: Mapping[str, Entry], architecture: str) -> tuple[str, ...]:
+    """Return the directories that the loader of a rock with ``entries`` searches.
+
+    Those that packages name in ``/etc/ld.so.conf.d`` come first, as ldconfig(8) has it.
+    """
+    found: dict[str, None] = {}
+    for path in sorted(p for p in entries if matcher(["etc/ld.so.conf.d/*.conf"])(p)):
+        content = entries[path].content
+        for line in read(content).decode(errors="replace").splitlines() if content else ():
+            folder = line.partition("#")[0].strip()
+            if folder.startswith("/"):
+                found[_merged(posixpath.normpath(folder).lstrip("/"))] = None
+    for folder in search_path(architecture):
+        found[folder] = None
+    return tuple(found)
+
+
 def search_path(architecture: str) -> tuple[str, ...]:
-    """Return the directories a loader of this architecture searches, relative to the root."""
+    """Return the directories every loader of this architecture searches, below the root."""
     name = triplet(architecture)
     return ("usr/local/lib", f"usr/local/lib/{name}", f"usr/lib/{name}", "usr/lib")
+
+
+def _merged(folder: str) -> str:
+    return f"usr/{folder}" if folder.split("/")[0] in ("lib", "lib64") else folder
 
 
 def loader_cache(entries: Mapping[str, Entry], architecture: str) -> bytes:
     """Return the cache for the libraries among ``entries``, which are keyed by path."""
     machine, flags = _MACHINES[architecture]
     found: dict[str, str] = {}
-    for folder in search_path(architecture):
+    for folder in library_folders(entries, architecture):
         for path in sorted(p for p in entries if posixpath.dirname(p) == folder):
             name = posixpath.basename(path)
             content = _followed(entries, path)

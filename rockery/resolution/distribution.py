@@ -61,10 +61,17 @@ def split_slice(word: str) -> tuple[str, str | None]:
     return name, meaning or None
 
 
+def own_words(base: Base, *, bare: bool) -> tuple[str, ...]:
+    """Return what every runtime of this base is asked for, slices included."""
+    return base.rules.runtime + (base.rules.bare if bare else ())
+
+
 def request(base: Base, stage_packages: Iterable[str], *, bare: bool) -> tuple[str, ...]:
-    """Return all that the runtime is asked for, slices included: the base's words, the user's."""
-    own = base.rules.runtime + (base.rules.bare if bare else ())
-    return tuple(dict.fromkeys([*own, *stage_packages]))
+    """Return all that the runtime is asked for, slices included: the base's words, the user's.
+
+    A word may be there twice: the user's own one asks for the whole package.
+    """
+    return (*own_words(base, bare=bare), *dict.fromkeys(stage_packages))
 
 
 def identity(base: Base, architecture: str, words: Sequence[str], *, bare: bool) -> str:
