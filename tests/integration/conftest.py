@@ -16,40 +16,20 @@ import os
 import shutil
 import subprocess
 import sys
-import time
-import urllib.error
 import urllib.parse
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import docker
 import docker.errors
 import pytest
-from docker.models.containers import Container
+from served import Load, Packed, Serve, Served
+from surroundings import EXAMPLES, ROOT, Rockery, missing
 
-ROOT = Path(__file__).parents[2]
-EXAMPLES = ROOT / "examples"
-
-#: Seconds in which a rock must have begun to answer. A cold page cache is slow.
-PATIENCE = 60.0
-
-
-def missing(what: str, remedy: str) -> NoReturn:
-    """Skip the test, or fail it where nothing may be missing."""
-    reason = f"{what} is missing: {remedy}"
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
-
-
-def tool(name: str) -> str:
-    """Return the path of a program; skip or fail the test without it."""
-    return shutil.which(name) or missing(name, f"apt-get install {name}")
-
+from rockery.component import Binaries, component
+from rockery.layer.layer import key
+from rockery.store import Store
 
 # ---------------------------------------------------------------- engine and command line
 
@@ -79,9 +59,6 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The store of all tests in this session."""
     given = os.environ.get("ROCKERY_TEST_STORE")
     return Path(given).absolute() if given else tmp_path_factory.mktemp("store")
-
-
-Rockery = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture(scope="session")
@@ -124,11 +101,20 @@ def rockery(store: Path) -> Rockery:
     return run
 
 
+@pytest.fixture(scope="session")
+def statsd_exporter(store: Path) -> Path:
+    """The StatsD exporter's program, as rocks for this architecture carry it."""
+    exporter, binaries = component("statsd-exporter"), Binaries({})
+    architecture = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
+    name = key("program", 1, binaries.inputs(exporter, architecture))
+    return binaries.program(Store(store), exporter, architecture, name).binary
+
+
 # ---------------------------------------------------------------- packed and loaded
 
 
 @pytest.fixture(scope="session")
-def packed(rockery: Rockery, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+def packed(rockery: Rockery, tmp_path_factory: pytest.TempPathFactory) -> Packed:
     """Pack an example for a base, once in a session, and return the ``.rock``.
 
     ``packed("flask-hello", "debian@13")``; the example is packed from a copy.
@@ -169,7 +155,7 @@ def _tags(
 
 
 @pytest.fixture
-def load(engine: docker.DockerClient, _tags: dict[Path, str]) -> Callable[[Path], str]:
+def load(engine: docker.DockerClient, _tags: dict[Path, str]) -> Load:
     """Load a ``.rock`` into the engine, once, and return a name for it that no other has."""
 
     def load_rock(rock: Path) -> str:
@@ -188,85 +174,6 @@ def load(engine: docker.DockerClient, _tags: dict[Path, str]) -> Callable[[Path]
 
 
 # ---------------------------------------------------------------- served
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came back: status, text and headers (names in lower case)."""
-
-    status: int
-    text: str
-    headers: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Served:
-    """A running container and where its ports are reached."""
-
-    container: Container
-    host: str
-
-    def url(self, path: str = "/", port: int = 8000) -> str:
-        """Return the address of ``path`` on a port of the container."""
-        self.container.reload()
-        (binding, *_) = self.container.ports[f"{port}/tcp"]
-        return f"http://{self.host}:{binding['HostPort']}{path}"
-
-    def get(self, path: str = "/", port: int = 8000, timeout: float = 60) -> Answer:
-        """Ask once; an answer with an error status is an answer.
-
-        Raises:
-            OSError: nothing answered.
-        """
-        try:
-            with urllib.request.urlopen(self.url(path, port), timeout=timeout) as response:
-                return _answer(response)
-        except urllib.error.HTTPError as error:
-            with error:
-                return _answer(error)
-
-    def metrics(self, **expected: float) -> dict[str, float]:
-        """Return the samples on port 9102, as soon as the ``expected`` ones are there.
-
-        A sample's name includes its labels, in the order of the exposition. Workers send
-        what they count after a moment, so this waits up to ten seconds for the values.
-        """
-        deadline = time.monotonic() + 10
-        while True:
-            samples = dict(
-                _sample(line)
-                for line in self.get("/metrics", 9102).text.splitlines()
-                if line and not line.startswith("#")
-            )
-            found = {name: samples.get(name) for name in expected}
-            if found == expected:
-                return samples
-            if time.monotonic() > deadline:
-                own = [name for name in samples if not name.startswith(("go_", "process_"))]
-                pytest.fail(f"metrics are {found}, not {expected}; there are {own}", pytrace=False)
-            time.sleep(0.1)
-
-    def logs(self) -> str:
-        """Return what ``docker logs`` shows."""
-        return str(self.container.logs().decode(errors="replace"))
-
-    def stop(self, timeout: int = 45) -> int:
-        """Stop as ``docker stop --time`` does; the container's exit status."""
-        self.container.stop(timeout=timeout)
-        return int(self.container.wait()["StatusCode"])
-
-
-def _answer(response: Any) -> Answer:
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    return Answer(response.status, response.read().decode(errors="replace"), headers)
-
-
-def _sample(line: str) -> tuple[str, float]:
-    name, _, value = line.rpartition(" ")
-    return name, float(value)
-
-
-Serve = Callable[..., AbstractContextManager[Served]]
 
 
 @pytest.fixture
@@ -293,7 +200,7 @@ def serve(engine: docker.DockerClient) -> Serve:
         )
         served = Served(container, host)
         try:
-            _wait(served, path)
+            served.wait(path)
             yield served
         except BaseException:
             print(f"--- docker logs of {image}:\n{served.logs()}")
@@ -302,20 +209,3 @@ def serve(engine: docker.DockerClient) -> Serve:
             container.remove(force=True, v=True)
 
     return run
-
-
-def _wait(served: Served, path: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        served.container.reload()
-        if served.container.status == "exited":
-            status = served.container.attrs["State"]["ExitCode"]
-            pytest.fail(f"the container ended with {status}:\n{served.logs()}", pytrace=False)
-        try:
-            served.get(path, timeout=10)
-        except (OSError, KeyError, TypeError) as error:  # the latter two: no ports as yet
-            if time.monotonic() > deadline:
-                pytest.fail(f"no answer in {PATIENCE:g} s: {error}", pytrace=False)
-            time.sleep(0.05)
-        else:
-            return

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, missing, tool
+from surroundings import ROOT, missing, tool
 
 pytestmark = pytest.mark.engine
 

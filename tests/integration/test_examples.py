@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import docker
 import pytest
-from conftest import EXAMPLES, Rockery, Serve, Served
+from served import Load, Packed, Serve, Served
+from surroundings import EXAMPLES, Rockery
 
 pytestmark = [pytest.mark.engine, pytest.mark.network]
 
@@ -18,9 +18,6 @@ BASES = ["debian@12", "debian@13"]
 
 #: Requests that ``serve`` makes before it hands over: the one that was answered.
 SERVE = 1
-
-Packed = Callable[..., Path]
-Load = Callable[[Path], str]
 
 
 @pytest.fixture(params=BASES)

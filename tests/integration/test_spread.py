@@ -9,8 +9,8 @@ from pathlib import Path
 
 import docker
 import pytest
-from conftest import ROOT, tool
 from spread import Job, jobs, run
+from surroundings import ROOT, tool
 
 pytestmark = [pytest.mark.engine, pytest.mark.network]
 
