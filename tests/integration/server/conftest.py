@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 
 import pytest
@@ -192,12 +193,15 @@ def environment(**variables: str) -> dict[str, str]:
     }
 
 
+Start = Callable[..., Server]
+
+
 @pytest.fixture
-def serve(command: Callable[..., list[str]], tmp_path: Path) -> Iterator[Callable[..., Server]]:
-    """Start the launcher and wait until it answers."""
+def start(command: Callable[..., list[str]], tmp_path: Path) -> Iterator[Start]:
+    """Start the launcher, and don't wait for it."""
     started: list[Server] = []
 
-    def start(
+    def run(
         gunicorn: str,
         worker: str,
         *arguments: str,
@@ -223,23 +227,44 @@ def serve(command: Callable[..., list[str]], tmp_path: Path) -> Iterator[Callabl
                 stdout=output,
                 stderr=output,
                 env=environment(STATSD_PORT=statsd, **(variables or {})),
-                # As a group it can be killed with its workers.
                 start_new_session=True,
             )
-        server = Server(process, port, log)
-        started.append(server)
+        started.append(Server(process, port, log))
+        return started[-1]
+
+    yield run
+    for one in started:
+        # Its workers are in groups of their own, and in its session.
+        for pid in session(one.process.pid):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        one.process.wait()
+
+
+@pytest.fixture
+def serve(start: Start) -> Start:
+    """Start the launcher and wait until it answers."""
+
+    def run(*arguments: Any, **options: Any) -> Server:
+        server = start(*arguments, **options)
         try:
             check = {"X-Rock-Check": "ready"}
-            until(lambda: server.get(headers=check), "the server answers", process)
+            until(lambda: server.get(headers=check), "the server answers", server.process)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{server.log}") from error
         return server
 
-    yield start
-    for one in started:
-        with suppress(ProcessLookupError):
-            os.killpg(one.process.pid, signal.SIGKILL)
-        one.process.wait()
+    return run
+
+
+def session(leader: int) -> list[int]:
+    """Return the processes of a session."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError):
+            if entry.name.isdigit() and os.getsid(int(entry.name)) == leader:
+                found.append(int(entry.name))
+    return found
 
 
 def until(

@@ -17,10 +17,14 @@ class Log:
     def __init__(self, *, access: bool = False) -> None:
         self.access_log = SimpleNamespace(hasHandlers=lambda: access)
         self.counted: list[int] = []
+        self.checks = 0
         self.entries: list[tuple[Answer, dict[str, str]]] = []
 
     def answered(self, status: int, duration: timedelta) -> None:
         self.counted.append(status)
+
+    def check_answered(self) -> None:
+        self.checks += 1
 
     def access(self, resp: Answer, req: Any, environ: dict[str, str], took: timedelta) -> None:
         self.entries.append((resp, environ))
@@ -40,7 +44,7 @@ def scope(**changes: Any) -> Scope:
     }
 
 
-def run(app: Any, log: Log, given: Scope | None = None) -> list[Message]:
+def run(app: Any, log: Log, given: Scope | None = None, ready_path: str = "/") -> list[Message]:
     sent: list[Message] = []
 
     async def send(message: Message) -> None:
@@ -49,7 +53,7 @@ def run(app: Any, log: Log, given: Scope | None = None) -> list[Message]:
     async def receive() -> Message:
         return {"type": "http.disconnect"}
 
-    asyncio.run(Observed(app, log)(given or scope(), receive, send))
+    asyncio.run(Observed(app, log, ready_path)(given or scope(), receive, send))
     return sent
 
 
@@ -128,8 +132,51 @@ def test_a_check_is_left_out() -> None:
         await send(body(b""))
 
     check = scope(client=("127.0.0.1", 5), headers=[(b"x-rock-check", b"ready")])
-    assert len(run(app, log, check)) == 2
-    assert log.counted == []
+    start, _ = run(app, log, check)
+    assert (log.counted, log.checks) == ([], 1)
+    assert start["status"] == 200
+
+
+@pytest.mark.parametrize(("status", "seen"), [(204, 200), (302, 200), (404, 200), (503, 503)])
+def test_a_check_is_answered_for_its_status(status: int, seen: int) -> None:
+    asked: list[tuple[str, bytes]] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        asked.append((scope["path"], scope["query_string"]))
+        await send({**START, "status": status})
+        await send(body(b""))
+
+    for path, client in (("/", "::1"), ("/own", "::1"), ("/", "192.0.2.1")):
+        check = scope(
+            path=path,
+            query_string=b"",
+            client=(client, 5),
+            headers=[(b"x-rock-check", b"ready")],
+        )
+        start, _ = run(app, Log(), check, ready_path="/health?deep=1")
+        assert start["status"] == (seen if client == "::1" else status)
+    assert asked == [("/health", b"deep=1"), ("/own", b""), ("/", b"")]
+
+
+def test_the_last_answers_say_so() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(START)
+        await send(body(b""))
+
+    observed = Observed(app, Log())
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    for observed.last_requests in (False, True):
+        asyncio.run(observed(scope(), receive, send))
+    assert [(b"connection", b"close") in message.get("headers", []) for message in sent] == [
+        False, False, True, False,
+    ]  # fmt: skip
 
 
 def test_the_access_log_gets_what_gunicorn_logs() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from rock_metrics.handover import Handover
 from rock_metrics.report import DATAGRAMS, Reporter
 
 
@@ -35,7 +36,7 @@ def requests(lines: list[str]) -> int:
     return sum(int(line.split(":")[1].split("|")[0]) for line in lines if ".requests:" in line)
 
 
-def test_a_request_is_counted_three_ways(server: socket.socket) -> None:
+def test_a_request_is_counted_four_ways(server: socket.socket) -> None:
     reporter = Reporter(server.getsockname())
     reporter.request(404, timedelta(milliseconds=2))
     reporter.flush()
@@ -43,6 +44,7 @@ def test_a_request_is_counted_three_ways(server: socket.socket) -> None:
         "gunicorn.request.status.404:1|c",
         "gunicorn.requests:1|c",
         "gunicorn.request.duration:2|ms",
+        "gunicorn.request.histogram:2|ms",
     ]
 
 
@@ -129,3 +131,30 @@ def test_an_address_that_cannot_be_resolved_is_tried_again() -> None:
     reporter.count("a")
     reporter.flush()
     assert len(reporter._aggregate) == 1
+
+
+def test_what_a_worker_leaves_is_delivered_by_its_master(server: socket.socket) -> None:
+    handover = Handover()
+    child = os.fork()
+    if not child:
+        worker = Reporter(("127.0.0.1", 1))  # nobody listens there
+        worker.start(handover)
+        for status in (200, 200, 503):
+            worker.request(status, timedelta(milliseconds=7))
+        worker._close()
+        os._exit(0)
+    os.waitpid(child, 0)
+    master = Reporter(server.getsockname())
+    master.request(200, timedelta(milliseconds=3))
+    master.absorb(handover.take())
+    master.flush()
+    lines = received(server)
+    assert requests(lines) == 4
+    assert "gunicorn.request.status.503:1|c" in lines
+    (observed,) = [line for line in lines if line.startswith("gunicorn.request.histogram:")]
+    assert observed.split(":")[1:] == ["3|ms", "7|ms|@0.307692307692"]
+    assert handover.take() == []
+
+
+def test_a_worker_that_was_killed_leaves_nothing() -> None:
+    assert Handover().take() == []

@@ -12,11 +12,14 @@ import sys
 from argparse import ArgumentParser, Namespace
 from typing import Any
 
+from gunicorn.app.base import BaseApplication
 from gunicorn.app.wsgiapp import WSGIApplication
+from rock_metrics.check import checked
 from rock_metrics.logger import MetricsLogger
 
 from rock_server.access import JsonAccess
-from rock_server.environment import UNCHOSEN, access_log_format, defaults
+from rock_server.arbiter import Arbiter
+from rock_server.environment import UNCHOSEN, access_log_format, defaults, ready_path
 from rock_server.workers import limits, worker_count
 
 #: The short name of our Uvicorn worker, and the usual names of those it takes the place of.
@@ -33,10 +36,27 @@ _WSGI_WORKER = 40
 _ASGI_WORKER = 55
 
 
-class Application(WSGIApplication):  # type: ignore[misc] # Gunicorn has no types
-    """Gunicorn for a rock."""
+class _Run(BaseApplication):  # type: ignore[misc] # Gunicorn has no types
+    """The last step of Gunicorn's ``run()``: become the master."""
+
+    def run(self) -> None:
+        """Serve until stopped."""
+        try:
+            Arbiter(self).run()
+        except RuntimeError as error:
+            sys.exit(f"\nError: {error}\n")
+
+
+# In the order of resolution _Run comes last but for the class that it replaces.
+class Application(WSGIApplication, _Run):  # type: ignore[misc]
+    """Gunicorn for a rock.
+
+    ``ready_path`` is what a check asks for, and ``workers_reason`` a few words for the log.
+    """
 
     cfg: Any
+    ready_path = "/"
+    workers_reason = "as told"
 
     def init(self, parser: ArgumentParser, opts: Namespace, args: list[str]) -> dict[str, object]:
         """Return the weakest settings, limited to those this Gunicorn knows."""
@@ -56,8 +76,19 @@ class Application(WSGIApplication):  # type: ignore[misc] # Gunicorn has no type
         started_in = self.cfg.settings["chdir"].default
         if started_in in sys.path and started_in not in (*before, self.cfg.chdir):
             sys.path.remove(started_in)
+        self.ready_path = ready_path(os.environ)
         self._choose_worker()
         self._compose_logger()
+
+    def load(self) -> Any:
+        """Return the app that workers serve."""
+        app = super().load()
+        # Around an ASGI app the worker stands itself.
+        return app if self._is_asgi() else checked(app, self.ready_path)
+
+    def _is_asgi(self) -> bool:
+        kind = self.cfg.worker_class_str
+        return kind == "asgi" or "vicorn" in kind
 
     def _choose_worker(self) -> None:
         cfg = self.cfg
@@ -67,12 +98,14 @@ class Application(WSGIApplication):  # type: ignore[misc] # Gunicorn has no type
         if cfg.threads == UNCHOSEN:
             cfg.set("threads", THREADS if kind == "gthread" else 1)
         if cfg.workers == UNCHOSEN:
+            given = limits()
             count = worker_count(
-                limits(),
+                given,
                 sync=kind == "sync" or kind.endswith("SyncWorker"),
-                worker_mib=_ASGI_WORKER if kind in (UVICORN_WORKER, "asgi") else _WSGI_WORKER,
+                worker_mib=_ASGI_WORKER if self._is_asgi() else _WSGI_WORKER,
             )
             cfg.set("workers", count)
+            self.workers_reason = f"{kind.rpartition('.')[2]}, {given}"
 
     def _compose_logger(self) -> None:
         cfg = self.cfg

@@ -7,6 +7,7 @@ stronger, in this order.
 ``WEB_CONCURRENCY``       how many workers, instead of the rule in :mod:`rock_server.workers`
 ``PORT``                  the port to listen on, on all interfaces; else 8000
 ``ROCK_ACCESS_LOG``       ``text`` or ``json``: one line per request on standard output
+``ROCK_READY_PATH``       what the check ``ready`` asks the app for; else ``/``
 ========================= ==========================================================
 """
 
@@ -39,6 +40,7 @@ def defaults(environ: Mapping[str, str]) -> dict[str, object]:
         # New in Gunicorn 25: with a read-only home it logs an error at each start.
         "control_socket_disable": True,
     }
+    ready_path(environ)  # only to refuse a bad one now
     if os.access("/dev/shm", os.W_OK):  # noqa: S108 - not a temporary file, a file system
         # The worker's heartbeat file: without a /tmp Gunicorn doesn't start, and on a disk
         # that is busy a worker would look dead.
@@ -54,6 +56,16 @@ def access_log_format(environ: Mapping[str, str]) -> str:
     if value not in ("", "text", "json"):
         raise BadVariableError(
             f"cannot use ROCK_ACCESS_LOG: {value!r} is neither 'text' nor 'json'"
+        )
+    return value
+
+
+def ready_path(environ: Mapping[str, str]) -> str:
+    """Return the path, and perhaps the query, that tells whether the app is ready."""
+    value = environ.get("ROCK_READY_PATH", "").strip() or "/"
+    if not value.startswith("/"):
+        raise BadVariableError(
+            f"cannot use ROCK_READY_PATH: {value!r} is not a path that begins with '/'"
         )
     return value
 

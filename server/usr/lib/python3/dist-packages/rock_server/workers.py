@@ -34,6 +34,10 @@ class Limits:
     cpus: Fraction
     memory: int | None = None
 
+    def __str__(self) -> str:
+        memory = "no memory limit" if self.memory is None else f"{self.memory // _MIB} MiB"
+        return f"{float(self.cpus):.3g} CPUs, {memory}"
+
 
 def worker_count(limits: Limits, *, sync: bool, worker_mib: int) -> int:
     """Return the number of workers, at least 1.

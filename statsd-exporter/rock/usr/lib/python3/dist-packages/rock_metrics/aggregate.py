@@ -3,27 +3,35 @@
 Counters are sums. Durations are kept to three significant digits, so that equal ones are
 one entry with a number: the exporter repeats an observation by the inverse of its sample
 rate, so no observation is lost however many wait, and there can be some 8,000 entries at
-most (a microsecond to a day).
+most (a microsecond to a day). For a histogram one entry per bucket is enough: its mean, as
+often as it was observed, gives the same counts and the same sum.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 #: Bytes; below the usual Ethernet payload, so that a remote exporter works as well.
 MAX_DATAGRAM = 1400
+
+#: Upper bounds of the buckets of a histogram, in milliseconds. The mappings have the same
+#: in seconds, and a test compares them.
+BUCKETS = (5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 30000)
 
 
 class Sample(NamedTuple):
     """What one entry is about: ``kind`` is StatsD's ``c``, ``g``, ``h`` or ``ms``.
 
-    ``value`` is the observed value for ``h`` and ``ms``, and empty for the others.
+    ``value`` is the observed value for ``h`` and ``ms``, the index of the bucket for a
+    histogram, which is ``ms`` with ``bucketed``, and empty for the others.
     """
 
     kind: str
     name: str
     value: str = ""
+    bucketed: bool = False
 
 
 class Aggregate:
@@ -32,14 +40,15 @@ class Aggregate:
     def __init__(self, prefix: str = "") -> None:
         self._prefix = prefix
         self._pending: dict[Sample, float] = {}
+        # Of the samples that are bucketed, in milliseconds.
+        self._sums: dict[Sample, float] = {}
 
     def __len__(self) -> int:
         return len(self._pending)
 
     def count(self, name: str, amount: float = 1) -> None:
         """Add to a counter."""
-        sample = Sample("c", name)
-        self._pending[sample] = self._pending.get(sample, 0) + amount
+        self._add(Sample("c", name), amount)
 
     def gauge(self, name: str, value: float) -> None:
         """Set a gauge: the last value is the one that is delivered."""
@@ -47,8 +56,13 @@ class Aggregate:
 
     def observe(self, kind: str, name: str, value: float) -> None:
         """Add one observation: ``ms`` in milliseconds, ``h`` in any unit."""
-        sample = Sample(kind, name, f"{value:.3g}")
-        self._pending[sample] = self._pending.get(sample, 0) + 1
+        self._add(Sample(kind, name, f"{value:.3g}"), 1)
+
+    def histogram(self, name: str, value: float) -> None:
+        """Add one observation, in milliseconds, to a histogram with :data:`BUCKETS`."""
+        sample = Sample("ms", name, str(bisect_left(BUCKETS, value)), True)
+        self._add(sample, 1)
+        self._sums[sample] = self._sums.get(sample, 0) + value
 
     def datagrams(self) -> Iterator[tuple[bytes, list[Sample]]]:
         """Yield datagrams and what each carries, counters first.
@@ -58,7 +72,7 @@ class Aggregate:
         lines, last = "", ""
         carried: list[Sample] = []
         for sample in sorted(self._pending):
-            value = _value(sample, self._pending[sample])
+            value = self._value(sample)
             # Several values of one name share its line.
             more = f":{value}" if sample.name == last else f"\n{self._prefix}{sample.name}:{value}"
             if len(lines) + len(more) > MAX_DATAGRAM:
@@ -74,13 +88,40 @@ class Aggregate:
         """Take out what a datagram has carried."""
         for sample in samples:
             del self._pending[sample]
+            self._sums.pop(sample, None)
 
+    def dump(self) -> list[list[Any]]:
+        """Return what is pending, for :meth:`absorb` in another process; JSON can carry it."""
+        # A gauge is of its moment and its process.
+        return [
+            [*sample, number, self._sums.get(sample, 0)]
+            for sample, number in self._pending.items()
+            if sample.kind != "g"
+        ]
 
-def _value(sample: Sample, number: float) -> str:
-    if sample.kind in "cg":
-        return f"{number:.17g}|{sample.kind}"
-    if number == 1:
-        return f"{sample.value}|{sample.kind}"
-    # The exporter observes int(1 / rate) times; the quarter keeps rounding away from the
-    # next lower number.
-    return f"{sample.value}|{sample.kind}|@{1 / (number + 0.25):.12g}"
+    def absorb(self, counted: Iterable[Iterable[Any]]) -> None:
+        """Add what another aggregate's :meth:`dump` returned."""
+        for *sample, number, total in counted:
+            given = Sample(*sample)
+            self._add(given, number)
+            if given.bucketed:
+                self._sums[given] = self._sums.get(given, 0) + total
+
+    def _add(self, sample: Sample, number: float) -> None:
+        self._pending[sample] = self._pending.get(sample, 0) + number
+
+    def _value(self, sample: Sample) -> str:
+        number = self._pending[sample]
+        if sample.kind in "cg":
+            return f"{number:.17g}|{sample.kind}"
+        value = sample.value
+        if sample.bucketed:
+            mean = self._sums[sample] / number
+            # What lies on the bound must not leave its bucket by rounding.
+            bucket = int(value)
+            value = f"{min(mean, BUCKETS[bucket]) if bucket < len(BUCKETS) else mean:.12g}"
+        if number == 1:
+            return f"{value}|{sample.kind}"
+        # The exporter observes int(1 / rate) times; the quarter keeps rounding away from the
+        # next lower number.
+        return f"{value}|{sample.kind}|@{1 / (number + 0.25):.12g}"

@@ -12,7 +12,7 @@ from datetime import timedelta
 from time import perf_counter
 from typing import Any
 
-from rock_metrics.check import is_asgi_check
+from rock_metrics.check import asgi_check, is_asgi_check
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -36,17 +36,26 @@ class Observed:
     A request is answered with the last part of its body, so what an app does in the
     background afterwards isn't part of its duration; or when the app ends after it began
     to answer. ``log`` is Gunicorn's logger with :class:`rock_metrics.logger.MetricsLogger`.
+
+    Once ``last_requests`` is set, each answer says that it is the last on its connection.
     """
 
-    def __init__(self, app: App, log: Any) -> None:
+    def __init__(self, app: App, log: Any, ready_path: str = "/") -> None:
+        self.last_requests = False
         self._app = app
         self._log = log
+        self._ready_path = ready_path
         self._logs_access = log.access_log.hasHandlers()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
-        if scope["type"] != "http" or is_asgi_check(scope):
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
+            return
+        if is_asgi_check(scope):
+            scope, send = asgi_check(scope, send, self._ready_path)
+            await self._app(scope, receive, send)
+            self._log.check_answered()
             return
 
         started = perf_counter()
@@ -55,8 +64,11 @@ class Observed:
 
         async def observe(message: Message) -> None:
             nonlocal finished
-            await send(message)
             kind = message["type"]
+            if self.last_requests and kind == "http.response.start":
+                headers = [*message.get("headers", ()), (b"connection", b"close")]
+                message = {**message, "headers": headers}
+            await send(message)
             if kind == "http.response.start":
                 answer.status = message["status"]
                 if self._logs_access:

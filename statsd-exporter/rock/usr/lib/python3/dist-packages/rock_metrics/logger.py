@@ -6,6 +6,7 @@ logger it ends up with, its own, a JSON one or the user's, and works from Gunico
 
 from __future__ import annotations
 
+import mmap
 import os
 import sys
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from datetime import timedelta
 from typing import Any
 
 from rock_metrics.check import is_wsgi_check
+from rock_metrics.handover import Handover
 from rock_metrics.report import Address, Reporter
 
 
@@ -29,6 +31,9 @@ class MetricsLogger:
     def __init__(self, cfg: Any) -> None:
         self._reporter = self._new_reporter()
         self._in_worker = False
+        self._handover: Handover | None = None
+        # One byte that the master shares with its workers.
+        self._answered = mmap.mmap(-1, 1)
         super().__init__(cfg)  # type: ignore[call-arg] # Gunicorn's logger comes next
 
     def _new_reporter(self) -> Reporter | None:
@@ -47,13 +52,30 @@ class MetricsLogger:
         if self._reporter is not None and self._reporter.pid != os.getpid():
             self._reporter = self._new_reporter()
             assert self._reporter is not None
-            self._reporter.start()
+            self._reporter.start(self._handover)
             self._in_worker = True
+
+    def hand_over_to(self, handover: Handover) -> None:
+        """Name what a worker leaves undelivered counts in, before it begins to report."""
+        self._handover = handover
+
+    def take_over(self, handover: Handover) -> None:
+        """Deliver, as the master, what a worker that has ended left."""
+        counted = handover.take()
+        if counted and self._reporter is not None:
+            self._reporter.absorb(counted)
+
+    def answered_any(self) -> bool:
+        """Tell whether any worker has answered a request since the last call."""
+        any_answered = self._answered[0] != 0
+        self._answered[0] = 0
+        return any_answered
 
     def access(
         self, resp: Any, req: Any, environ: Mapping[str, Any], request_time: timedelta
     ) -> None:
         """Count and log an answered request, unless it is a check's."""
+        self._answered[0] = 1
         if is_wsgi_check(environ):
             return
         # The app failed before anything was sent. Gunicorn answers with status 500, and
@@ -69,13 +91,19 @@ class MetricsLogger:
 
     def answered(self, status: int, duration: timedelta) -> None:
         """Count an answered request."""
+        self._answered[0] = 1
         if self._reporter is not None:
             self._reporter.request(status, duration)
+
+    def check_answered(self) -> None:
+        """Take note of an answer that isn't counted."""
+        self._answered[0] = 1
 
     def flush(self) -> None:
         """Deliver now what is counted, for a process that ends without exit handlers."""
         if self._reporter is not None:
-            self._reporter.flush()
+            # The master has no threads: whom it would wait for is itself, interrupted.
+            self._reporter.flush(wait=1 if self._in_worker else 0)
 
     def critical(self, msg: str, *args: Any, **kwargs: Any) -> None:
         """Log and count."""

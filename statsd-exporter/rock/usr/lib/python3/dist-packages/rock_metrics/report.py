@@ -18,6 +18,7 @@ from itertools import islice
 from typing import Any
 
 from rock_metrics.aggregate import Aggregate
+from rock_metrics.handover import Handover
 
 #: Seconds between two deliveries.
 INTERVAL = 0.25
@@ -44,10 +45,15 @@ class Reporter:
         self._events: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
         self._aggregate = Aggregate(prefix)
         self._lock = threading.Lock()
+        self._handover: Handover | None = None
 
-    def start(self) -> None:
-        """Deliver from now on by itself, and at exit."""
-        atexit.register(self.flush)
+    def start(self, handover: Handover | None = None) -> None:
+        """Deliver from now on by itself, and at exit.
+
+        What can't be delivered at exit is left in ``handover``.
+        """
+        self._handover = handover
+        atexit.register(self._close)
         threading.Thread(target=self._run, name="rock-metrics", daemon=True).start()
 
     def request(self, status: int, duration: timedelta) -> None:
@@ -66,11 +72,18 @@ class Reporter:
         """Add an observation, as :meth:`rock_metrics.aggregate.Aggregate.observe` takes it."""
         self._events.append((Aggregate.observe, (kind, name, value)))
 
-    def flush(self) -> None:
-        """Deliver what there is, up to :data:`DATAGRAMS` datagrams. Never raises."""
+    def absorb(self, counted: list[list[Any]]) -> None:
+        """Add what another process has left, as a :class:`Handover` gives it."""
+        self._events.append((Aggregate.absorb, (counted,)))
+
+    def flush(self, *, wait: float = 1) -> None:
+        """Deliver what there is, up to :data:`DATAGRAMS` datagrams. Never raises.
+
+        ``wait`` is how many seconds to wait for another delivery that is under way.
+        """
         # A process that the app forked has a copy of what waits here: it isn't its to send.
         # And who interrupts a delivery in this very thread must not wait for it.
-        if os.getpid() != self.pid or not self._lock.acquire(timeout=1):
+        if os.getpid() != self.pid or not self._lock.acquire(timeout=wait):
             return
         try:
             while self._events:
@@ -82,6 +95,14 @@ class Reporter:
                 self._aggregate.delivered(samples)
         finally:
             self._lock.release()
+
+    def _close(self) -> None:
+        self.flush()
+        if self._handover is None or os.getpid() != self.pid or not self._lock.acquire(timeout=1):
+            return
+        # The lock is kept: whatever is delivered from now on isn't by this process.
+        if len(self._aggregate):
+            self._handover.leave(self._aggregate.dump())
 
     def _run(self) -> None:
         while True:
@@ -105,10 +126,13 @@ class Reporter:
 
 
 def _request(aggregate: Aggregate, status: int, duration: timedelta) -> None:
-    # The names of Gunicorn's own StatsD logger, so that any mapping made for it fits.
+    # The names of Gunicorn's own StatsD logger, so that any mapping made for it fits. The
+    # exporter makes one metric of one name, so the histogram has a name of its own.
+    milliseconds = duration.total_seconds() * 1000
     aggregate.count("gunicorn.requests")
     aggregate.count(f"gunicorn.request.status.{status}")
-    aggregate.observe("ms", "gunicorn.request.duration", duration / timedelta(milliseconds=1))
+    aggregate.observe("ms", "gunicorn.request.duration", milliseconds)
+    aggregate.histogram("gunicorn.request.histogram", milliseconds)
 
 
 def _connect(address: Address) -> socket.socket:

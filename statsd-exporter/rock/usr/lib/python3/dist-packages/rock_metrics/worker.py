@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+import socket
 import sys
+import time
 import warnings
 from types import FrameType
 from typing import Any
+
+from gunicorn.arbiter import Arbiter
+from uvicorn.server import Server as _Server
 
 from rock_metrics.asgi import App, Observed
 
@@ -20,6 +26,34 @@ with warnings.catch_warnings():
         from uvicorn.workers import UvicornWorker as _UvicornWorker
     except ImportError:
         from uvicorn_worker import UvicornWorker as _UvicornWorker
+
+
+class Server(_Server):
+    """Uvicorn's server, which lets go of its clients before it closes their connections.
+
+    Uvicorn closes each connection on which no request is being answered, and who was about
+    to send one sees a reset: a proxy that keeps connections does. Here every answer says
+    that it is the last on its connection, and those that idle may do so until they would
+    have been closed anyway.
+    """
+
+    observed: Observed
+    _is_at_once = False
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop accepting, let go, then stop as Uvicorn does."""
+        for server in self.servers:
+            server.close()
+        self.observed.last_requests = True
+        limit = time.monotonic() + self.config.timeout_keep_alive + 0.5
+        while self.server_state.connections and time.monotonic() < limit and not self._is_at_once:
+            await asyncio.sleep(0.02)
+        await super().shutdown(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to stop; at once where that was asked for."""
+        self._is_at_once = sig == signal.SIGINT
+        super().handle_exit(sig, frame)
 
 
 class UvicornWorker(_UvicornWorker):  # type: ignore[misc] # Gunicorn has no types
@@ -39,7 +73,17 @@ class UvicornWorker(_UvicornWorker):  # type: ignore[misc] # Gunicorn has no typ
     def load_wsgi(self) -> None:
         """Load the app and stand around it."""
         super().load_wsgi()
-        self.wsgi: App = Observed(self.wsgi, self.log)
+        self.wsgi: App = Observed(self.wsgi, self.log, getattr(self.app, "ready_path", "/"))
+
+    async def _serve(self) -> None:
+        # As Uvicorn's own, with another server.
+        self.config.app = self.wsgi
+        server = Server(self.config)
+        server.observed = self.wsgi
+        self._install_sigquit_handler()
+        await server.serve(sockets=self.sockets)
+        if not server.started:
+            sys.exit(Arbiter.WORKER_BOOT_ERROR)
 
     def run(self) -> None:
         """Serve until stopped."""

@@ -1,0 +1,190 @@
+"""Gunicorn's master, with what a rock adds: it drains, gives up in time, and takes over.
+
+Works with Gunicorn 20.1 to 27: in the older ones dead workers are reaped by the handler of
+SIGCHLD, in the newer ones by the main loop.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+from gunicorn import arbiter
+from gunicorn.errors import HaltServer
+
+from rock_server.listeners import drop_new, refuse_new, waiting
+from rock_server.process import as_process
+
+#: Seconds for which no connection must have been waiting, before the listeners go.
+QUIET = 0.1
+
+#: Seconds in which a worker has let go of the listeners once it is told to leave: Gunicorn's
+#: look once per second whether they are.
+LETS_GO = 2.5
+
+
+class Deaths:
+    """Deaths of workers that nobody asked for, and when they are too many.
+
+    A worker that the kernel kills for memory while it boots would otherwise be replaced for
+    ever: 246 kills in 25 s, and the container was up all the time (measured).
+    """
+
+    #: So many, within so many seconds, with no request answered between them.
+    MOST = 3
+    SECONDS = 30.0
+
+    def __init__(self) -> None:
+        self._times: deque[float] = deque(maxlen=self.MOST)
+
+    def add(self, when: float, *, answered: bool) -> bool:
+        """Add a death; ``answered`` tells of the time since the last one.
+
+        Returns whether it is time to give up.
+        """
+        if answered:
+            self._times.clear()
+        self._times.append(when)
+        return len(self._times) == self.MOST and when - self._times[0] <= self.SECONDS
+
+
+class Arbiter(arbiter.Arbiter):  # type: ignore[misc] # Gunicorn has no types
+    """Gunicorn's master for a rock."""
+
+    # Gunicorn makes these in its constructor, and calls setup() in it and at each reload.
+    _failed = False
+    _leaving = False
+
+    def __init__(self, app: Any) -> None:
+        self._deaths = Deaths()
+        self._told: set[int] = set()
+        super().__init__(app)
+
+    def setup(self, app: Any) -> None:
+        """Take in the settings, at the start and at each reload."""
+        super().setup(app)
+        self.worker_class = as_process(self.worker_class)
+        self.log.info("Using %d workers: %s", self.num_workers, app.workers_reason)
+
+    def spawn_worker(self) -> int:
+        """Start a worker; return its process id."""
+        pid: int = super().spawn_worker()
+        # The worker does so too: whoever is first.
+        with suppress(OSError):
+            os.setpgid(pid, pid)
+        return pid
+
+    def kill_worker(self, pid: int, sig: int) -> None:
+        """Send a signal to a worker."""
+        if sig != signal.SIGUSR1:
+            self._told.add(pid)
+        super().kill_worker(pid, sig)
+
+    def manage_workers(self) -> None:
+        """Keep the number of workers; Gunicorn calls it at least each second."""
+        super().manage_workers()
+        self.log.flush()
+
+    def reap_workers(self) -> None:
+        """Take note of workers that have ended.
+
+        Raises:
+            HaltServer: too many died, or one couldn't boot.
+        """
+        before = dict(self.WORKERS)
+        died = [(pid, how) for pid in before if (how := _died(pid)) and pid not in self._told]
+        try:
+            super().reap_workers()
+        finally:
+            for pid, worker in before.items():
+                if pid not in self.WORKERS:
+                    self._told.discard(pid)
+                    self.log.take_over(worker.handover)
+        for _, how in died:
+            many = self._deaths.add(time.monotonic(), answered=self.log.answered_any())
+            if many and not self._leaving:
+                raise HaltServer(
+                    f"{Deaths.MOST} workers died within {Deaths.SECONDS:g} s and no request was "
+                    f"answered between their deaths; the last one {how}",
+                    self.WORKER_BOOT_ERROR,
+                )
+
+    def halt(self, reason: str | None = None, exit_status: int = 0) -> None:
+        """End, with an exit status."""
+        self._failed = exit_status != 0
+        super().halt(reason, exit_status)
+
+    def stop(self, graceful: bool = True) -> None:
+        """Stop workers, after all that reached this rock is answered where it is graceful."""
+        self._leaving = True
+        # With another master on the same listeners they aren't ours to close.
+        if graceful and not (self._failed or self.reexec_pid or self.master_pid or self.systemd):
+            limit = time.monotonic() + self.cfg.graceful_timeout
+            with suppress(HaltServer):
+                self._drain(limit)
+            # Gunicorn counts from anew.
+            self.cfg.set("graceful_timeout", max(1, round(limit - time.monotonic())))
+        super().stop(graceful)
+
+    def _drain(self, limit: float) -> None:
+        """Have every connection accepted, then the listeners closed, before ``limit``."""
+        listeners = [listener.sock for listener in self.LISTENERS]
+        if not any([drop_new(listener) for listener in listeners]):
+            return
+        quiet_since = time.monotonic()
+        while (now := time.monotonic()) - quiet_since < QUIET:
+            if now > limit or self._is_urgent():
+                return
+            # A worker may reach its last request now, and others still wait.
+            self.reap_workers()
+            self.manage_workers()
+            time.sleep(0.02)
+            if any(map(waiting, listeners)):
+                quiet_since = time.monotonic()
+
+        # A sync worker has its copy of the listener until its last request is answered.
+        # Who connects meanwhile shall be refused, not kept waiting; but only when no worker
+        # accepts any more.
+        self.kill_workers(signal.SIGTERM)
+        limit = min(limit, time.monotonic() + LETS_GO)
+        while self.WORKERS and time.monotonic() < limit and not self._is_urgent():
+            self.reap_workers()
+            time.sleep(0.02)
+        for listener in listeners:
+            refuse_new(listener)
+
+    def _is_urgent(self) -> bool:
+        """Tell whether there is a signal to stop at once."""
+        return any(number in (signal.SIGINT, signal.SIGQUIT) for number in self._signals())
+
+    def _signals(self) -> Iterator[int]:
+        if isinstance(self.SIG_QUEUE, list):
+            yield from self.SIG_QUEUE
+            return
+        taken = [self.SIG_QUEUE.get_nowait() for _ in range(self.SIG_QUEUE.qsize())]
+        for number in taken:
+            self.SIG_QUEUE.put_nowait(number)
+        yield from taken
+
+
+def _died(pid: int) -> str | None:
+    """Say how a process of ours ended, or None while it runs or where it ended well.
+
+    It stays to be reaped.
+    """
+    try:
+        end = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return None
+    if end is None or (end.si_code == os.CLD_EXITED and end.si_status == 0):
+        return None
+    if end.si_code == os.CLD_EXITED:
+        return f"ended with exit status {end.si_status}"
+    name = signal.Signals(end.si_status).name
+    at_limit = ", as the kernel does at the memory limit" if name == "SIGKILL" else ""
+    return f"was killed by {name}{at_limit}"
