@@ -203,6 +203,8 @@ class Apt:
             SurroundingsError: an archive can't be reached, or its signature doesn't verify.
         """
         stamp = self.root / "updated"
+        if stamp.exists() and not self._laid_out():
+            self._lay_out()  # the store was copied or moved here; its indexes are still good
         if offline:
             if not stamp.exists():
                 raise SurroundingsError(
@@ -295,6 +297,11 @@ class Apt:
             )
         assert len(packages) == len(pins), (len(packages), len(pins), shown.stderr)
         return tuple(sorted(packages, key=lambda p: (p.name, p.architecture)))
+
+    def _laid_out(self) -> bool:
+        """Tell whether apt's configuration is there and names this place."""
+        conf = self.root / "apt.conf"
+        return conf.is_file() and conf.read_text().startswith(f'Dir "{self.root}";')
 
     def _lay_out(self) -> None:
         for folder in (
