@@ -20,6 +20,7 @@ from rockery.part import Built, prepare_host
 from rockery.part import build as build_part
 from rockery.plan import (
     BaseSpec,
+    BillSpec,
     BuiltSpec,
     ComponentSpec,
     DependenciesSpec,
@@ -221,6 +222,8 @@ class Workshop:
                 return self._project(spec, scratch, mtime)
             case BuiltSpec() as spec:
                 return self._built(planned.key, spec, scratch)
+            case BillSpec() as spec:
+                return self._bill(spec, mtime)
             case FilesSpec() as spec:
                 return _planned_entries(spec)
 
@@ -337,6 +340,26 @@ class Workshop:
         for entry in dependencies.entries(site, target.version, resolution):
             if passes(part.stage, entry.path) and passes(part.prime, entry.path):
                 yield entry
+
+    # The bill of materials.
+
+    def _bill(self, spec: BillSpec, mtime: int) -> list[Entry]:
+        from rockery import sbom
+        from rockery.sbom.gather import gather
+        from rockery.sbom.material import Bill
+
+        assert self._found is not None
+        members = self._members((*self._found.base, *self._found.runtime))
+        packages = [(member.package, member.contents) for member in members]
+        layers = [self._made[title] for title in spec.after]
+        distribution, _, release = spec.base.name.partition("@")
+        system = (distribution, release)
+        trees = [(layer, tree.unpacked(self.store, layer)) for layer in layers]
+        materials = gather(packages, trees, system)
+        bill = Bill(
+            spec.name, spec.version, spec.licence, spec.architecture, system, materials, mtime
+        )
+        return sbom.entries(bill)
 
     # Parts that craft-parts builds.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rockery.layer import key as layer_key
-from rockery.plan import FilesSpec, Plan
+from rockery.plan import BillSpec, FilesSpec, Plan
 from rockery.store import Store
 
 
@@ -26,7 +26,9 @@ def remember(store: Store, folder: Path, plan: Plan) -> None:
     """Keep the facts of ``plan`` for the reasons of the next, and its layers for ``clean``."""
     record = {
         "facts": {layer.title: dict(layer.facts) for layer in plan.layers},
-        "layers": [layer.key for layer in plan.layers if isinstance(layer.spec, FilesSpec)],
+        "layers": [
+            layer.key for layer in plan.layers if isinstance(layer.spec, FilesSpec | BillSpec)
+        ],
     }
     kept = _read(store, folder)
     if kept.get(plan.platform) == record:

@@ -3,6 +3,7 @@
 from rockery.plan.plan import Plan, PlannedLayer, plan
 from rockery.plan.spec import (
     BaseSpec,
+    BillSpec,
     BuiltSpec,
     ComponentSpec,
     DependenciesSpec,
@@ -15,6 +16,7 @@ from rockery.plan.spec import (
 
 __all__ = [
     "BaseSpec",
+    "BillSpec",
     "BuiltSpec",
     "ComponentSpec",
     "DependenciesSpec",

@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
+from rockery import sbom
 from rockery.component import Binaries, components
 from rockery.component.component import RECIPE as COMPONENT_RECIPE
 from rockery.layer import configuration, dependencies, runtime, tree
@@ -19,6 +21,7 @@ from rockery.layer.layer import load
 from rockery.plan.parts import PYTHON_PACKAGES, Parts
 from rockery.plan.spec import (
     BaseSpec,
+    BillSpec,
     BuiltSpec,
     ComponentSpec,
     DependenciesSpec,
@@ -118,11 +121,11 @@ def plan(
     found = resolutions.distribution
     layers: list[PlannedLayer] = []
     for kind, title, spec in specs:
-        before = [
-            layer.key
+        before = {
+            layer.title: layer.key
             for layer in layers
-            if isinstance(spec, BuiltSpec) and layer.title in spec.after
-        ]
+            if isinstance(spec, BuiltSpec | BillSpec) and layer.title in spec.after
+        }
         layers.append(_planned(kind, title, spec, found, binaries, store, mtime, previous, before))
     return Plan(parts.rock, version, platform, architecture, tuple(layers), mtime)
 
@@ -144,11 +147,12 @@ def _planned(
     store: Store,
     mtime: int,
     previous: Mapping[str, Mapping[str, str]],
-    before: Sequence[str] = (),
+    before: Mapping[str, str] = MappingProxyType({}),
 ) -> PlannedLayer:
     recipe, inputs, facts = _inputs(spec, found, binaries)
-    # The parts before a built one are its inputs too; nothing else has any.
-    key = layer_key(kind, recipe, [inputs, mtime, GZIP, *before])
+    # The layers before a built part or a bill are its inputs too; nothing else has any.
+    facts = {**facts, **before}
+    key = layer_key(kind, recipe, [inputs, mtime, GZIP, *before.values()])
     cached = load(store, key) is not None
     reason = "cached" if cached else _reason(facts, previous.get(title))
     return PlannedLayer(kind, title, key, spec, facts, cached, reason)
@@ -177,6 +181,29 @@ def _specs(
     architecture: str,
     resolutions: Resolutions,
 ) -> Iterable[tuple[Kind, str, Spec]]:
+    made, own = parts.files(architecture)
+    below = list(_packages(parts, architecture, resolutions))
+    below += [("part", name, of_part) for name, of_part in made]
+    yield from below
+    rock = parts.rock
+    # Files of rockery's own data are no packages.
+    titles = tuple(title for _, title, spec in below if not isinstance(spec, FilesSpec))
+    bill = BillSpec(rock.name, version, rock.license or "", parts.base, architecture, titles)
+    yield "configuration", sbom.TITLE, bill
+    generated = configuration.entries(data, architecture, version)
+    yield (
+        "configuration",
+        "configuration",
+        FilesSpec(tuple(PlannedFile.generated(entry) for entry in generated)),
+    )
+    for name, of_part in own:
+        yield "part", name, of_part
+
+
+def _packages(
+    parts: Parts, architecture: str, resolutions: Resolutions
+) -> Iterable[tuple[Kind, str, Spec]]:
+    """Give the base, the runtime, the components and the Python packages."""
     base = parts.base
     yield from _below(parts, architecture, resolutions.distribution)
     for component in components():
@@ -202,17 +229,6 @@ def _specs(
                 f"project {path}",
                 ProjectSpec(parts.folder, path, base, architecture),
             )
-    made, own = parts.files(architecture)
-    for name, of_part in made:
-        yield "part", name, of_part
-    generated = configuration.entries(data, architecture, version)
-    yield (
-        "configuration",
-        "configuration",
-        FilesSpec(tuple(PlannedFile.generated(entry) for entry in generated)),
-    )
-    for name, of_part in own:
-        yield "part", name, of_part
 
 
 def _own_packages(part: Part, parts: Parts, found: DistributionResolution) -> frozenset[str]:
@@ -266,6 +282,9 @@ def _inputs(
             return dependencies.RECIPE, [python, sorted(facts.items())], facts
         case BuiltSpec():
             return FILES_RECIPE, _built(spec), spec.facts
+        case BillSpec():
+            inputs = [spec.name, spec.version, spec.licence, spec.base.name, spec.architecture]
+            return sbom.RECIPE, inputs, {}
         case FilesSpec():
             files = [[file.path, *file.identity] for file in spec.files]
             return FILES_RECIPE, files, spec.facts

@@ -89,6 +89,21 @@ class ProjectSpec:
 
 
 @dataclass(frozen=True)
+class BillSpec:
+    """The bill of materials of the layers below, whose titles are ``after``.
+
+    ``licence`` is the rock's own, as the file has it.
+    """
+
+    name: str
+    version: str
+    licence: str
+    base: Base
+    architecture: str
+    after: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class PlannedFile:
     """A file, link or directory at its place in the rock.
 
@@ -144,5 +159,12 @@ class FilesSpec:
 
 
 Spec = (
-    BaseSpec | RuntimeSpec | ComponentSpec | DependenciesSpec | ProjectSpec | BuiltSpec | FilesSpec
+    BaseSpec
+    | RuntimeSpec
+    | ComponentSpec
+    | DependenciesSpec
+    | ProjectSpec
+    | BuiltSpec
+    | BillSpec
+    | FilesSpec
 )

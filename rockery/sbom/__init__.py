@@ -1,0 +1,49 @@
+"""The bill of materials: what a rock is made of, as an SPDX and as a CycloneDX document.
+
+Importing this costs nothing; the libraries that make the documents are imported by
+:func:`entries`, so never where the layer is in the store.
+"""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from rockery.layer import Entry, Layer, file
+
+if TYPE_CHECKING:
+    from rockery.sbom.material import Bill
+
+#: Raise it when other bytes come of the same layers: after a change in this package, or of
+#: the exact versions of the libraries in pyproject.toml.
+RECIPE = 1
+
+#: The title of the layer.
+TITLE = "bill of materials"
+
+#: Where the documents lie in the rock, and how their files beside the rock end.
+DOCUMENTS = {".rock/sbom.spdx.json": ".spdx.json", ".rock/sbom.cdx.json": ".cdx.json"}
+
+
+def entries(bill: Bill) -> list[Entry]:
+    """Return the layer's files."""
+    from rockery.sbom import cyclonedx, spdx
+
+    made = (spdx.document(bill), cyclonedx.document(bill))
+    return [file(path, data) for path, data in zip(DOCUMENTS, made, strict=True)]
+
+
+def documents(layers: Iterable[Layer]) -> dict[str, bytes]:
+    """Return the documents in a rock's layers, by how their files beside the rock end."""
+    found = {}
+    for layer in layers:
+        if layer.title != TITLE:
+            continue
+        with tarfile.open(fileobj=io.BytesIO(layer.blob.read_bytes()), mode="r:gz") as archive:
+            for path, ending in DOCUMENTS.items():
+                stream = archive.extractfile(path)
+                assert stream is not None
+                found[ending] = stream.read()
+    return found
