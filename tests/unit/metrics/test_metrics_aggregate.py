@@ -90,3 +90,36 @@ def test_what_was_delivered_is_gone_and_the_rest_stays() -> None:
     for _, samples in aggregate.datagrams():
         aggregate.delivered(samples)
     assert text(aggregate) == ""
+
+
+def test_a_histogram_is_one_value_per_bucket_with_the_same_sum() -> None:
+    aggregate = Aggregate()
+    durations = [0.5, 1, 4, 5, 5.001, 9, 29_999, 31_000, 45_000]
+    for duration in durations:
+        aggregate.histogram("t", duration)
+    values = text(aggregate).removeprefix("t:").split(":")
+    assert [value.split("|")[0] for value in values] == [
+        "2.625", "7.0005", "29999", "38000",
+    ]  # fmt: skip
+    assert read(text(aggregate)) == {"t": len(durations)}
+
+
+def test_a_mean_does_not_leave_its_bucket() -> None:
+    aggregate = Aggregate()
+    for _ in range(7):
+        aggregate.histogram("t", 10)
+    assert text(aggregate).startswith("t:10|ms|")
+
+
+def test_what_one_leaves_another_takes() -> None:
+    left, master = Aggregate(), Aggregate()
+    for aggregate in (left, master):
+        aggregate.count("a", 2)
+        aggregate.observe("ms", "t", 1.5)
+        aggregate.histogram("h", 3)
+        aggregate.gauge("g", 1)
+    left.histogram("h", 4)
+    master.absorb(left.dump())
+    assert (
+        text(master) == "a:4|c\ng:1|g\nh:3.33333333333|ms|@0.307692307692\nt:1.5|ms|@0.444444444444"
+    )

@@ -56,7 +56,7 @@ class Deaths:
 class Arbiter(arbiter.Arbiter):  # type: ignore[misc] # Gunicorn has no types
     """Gunicorn's master for a rock."""
 
-    # Gunicorn makes these in its constructor, and calls setup() in it and at each reload.
+    worker_class: type
     _failed = False
     _leaving = False
 
@@ -134,7 +134,8 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc] # Gunicorn has no types
     def _drain(self, limit: float) -> None:
         """Have every connection accepted, then the listeners closed, before ``limit``."""
         listeners = [listener.sock for listener in self.LISTENERS]
-        if not any([drop_new(listener) for listener in listeners]):
+        dropping = [drop_new(listener) for listener in listeners]
+        if not any(dropping):
             return
         quiet_since = time.monotonic()
         while (now := time.monotonic()) - quiet_since < QUIET:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import socket
 import struct
 from array import array
+from contextlib import suppress
 
 # Linux's number for it; Python's socket module has no name.
 _SO_ATTACH_FILTER = 26
@@ -63,7 +64,5 @@ def refuse_new(listener: socket.socket) -> None:
 
     Who still accepts gets an error (EINVAL).
     """
-    try:
+    with suppress(OSError):
         listener.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass

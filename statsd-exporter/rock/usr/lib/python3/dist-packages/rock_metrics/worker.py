@@ -15,7 +15,7 @@ from typing import Any
 from gunicorn.arbiter import Arbiter
 from uvicorn.server import Server as _Server
 
-from rock_metrics.asgi import App, Observed
+from rock_metrics.asgi import Observed
 
 with warnings.catch_warnings():
     # Uvicorn calls its own worker deprecated, but it is the one that always fits the
@@ -28,7 +28,7 @@ with warnings.catch_warnings():
         from uvicorn_worker import UvicornWorker as _UvicornWorker
 
 
-class Server(_Server):
+class Server(_Server):  # type: ignore[misc] # nor has Uvicorn, where it isn't installed
     """Uvicorn's server, which lets go of its clients before it closes their connections.
 
     Uvicorn closes each connection on which no request is being answered, and who was about
@@ -73,7 +73,7 @@ class UvicornWorker(_UvicornWorker):  # type: ignore[misc] # Gunicorn has no typ
     def load_wsgi(self) -> None:
         """Load the app and stand around it."""
         super().load_wsgi()
-        self.wsgi: App = Observed(self.wsgi, self.log, getattr(self.app, "ready_path", "/"))
+        self.wsgi: Observed = Observed(self.wsgi, self.log, getattr(self.app, "ready_path", "/"))
 
     async def _serve(self) -> None:
         # As Uvicorn's own, with another server.
