@@ -119,7 +119,7 @@ def plan(options: Namespace, screen: Screen) -> int:
 def pack(options: Namespace, screen: Screen) -> int:
     """Make the rock; print the path of the archive."""
     from rockery.pack import image, planned
-    from rockery.publish import archive
+    from rockery.publish import archive, bill
     from rockery.store import Store, default_root
 
     prepared = _prepared(options, screen)
@@ -132,6 +132,7 @@ def pack(options: Namespace, screen: Screen) -> int:
         screen.note(note)
     screen.step(f"writing {name}")
     archive.write(packed.image, path)
+    bills = bill.write(packed.image, path)
     screen.done(f"writing {name}", f"{path.stat().st_size / 1e6:.1f} MB")
     screen.detail(f"digest {packed.image.digest}")
     reference = failed = None
@@ -149,6 +150,7 @@ def pack(options: Namespace, screen: Screen) -> int:
             {
                 **made.document(),
                 "rock": str(path),
+                "sbom": [str(one) for one in bills],
                 "digest": packed.image.digest,
                 "image_id": packed.image.id,
                 "loaded": reference,

@@ -1,6 +1,6 @@
 """Images: layers and a configuration, as the OCI image specification describes them."""
 
 from rockery.image.image import Image, assemble
-from rockery.image.settings import ImageSettings
+from rockery.image.settings import HealthCheck, ImageSettings
 
-__all__ = ["Image", "ImageSettings", "assemble"]
+__all__ = ["HealthCheck", "Image", "ImageSettings", "assemble"]

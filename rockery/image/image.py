@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rockery.image.settings import ImageSettings
+from rockery.image.settings import HealthCheck, ImageSettings
 from rockery.layer import Layer
 
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
@@ -74,6 +74,8 @@ def assemble(layers: Sequence[Layer], settings: ImageSettings, mtime: int) -> Im
         container["User"] = settings.user
     if settings.ports:
         container["ExposedPorts"] = {f"{port}/tcp": {} for port in settings.ports}
+    if settings.health:
+        container["Healthcheck"] = _health_check(settings.health)
     config = canonical(
         {
             "architecture": settings.architecture,
@@ -107,3 +109,14 @@ def assemble(layers: Sequence[Layer], settings: ImageSettings, mtime: int) -> Im
         }
     )
     return Image(settings, tuple(layers), config, manifest)
+
+
+def _health_check(health: HealthCheck) -> dict[str, Any]:
+    """Return Docker's own extension of the configuration; its times are nanoseconds."""
+    return {
+        "Test": ["CMD", *health.command],
+        "Interval": round(health.interval * 1e9),
+        "Timeout": round(health.timeout * 1e9),
+        "StartPeriod": round(health.start * 1e9),
+        "Retries": health.retries,
+    }

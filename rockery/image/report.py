@@ -46,6 +46,7 @@ class Report:
     services: dict[str, dict[str, Any]] = field(default_factory=dict)
     distribution: dict[str, str] = field(default_factory=dict)
     python: dict[str, str] = field(default_factory=dict)
+    go: dict[str, list[str]] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         """Return this as JSON data."""
@@ -61,7 +62,11 @@ class Report:
             "archive_size": self.archive_size,
             "layers": [vars(layer) for layer in self.layers],
             "services": self.services,
-            "packages": {"distribution": self.distribution, "python": self.python},
+            "packages": {
+                "distribution": self.distribution,
+                "python": self.python,
+                "go": self.go,
+            },
         }
 
     def lines(self) -> list[str]:
@@ -90,6 +95,7 @@ class Report:
         for title, packages in (
             ("packages of the distribution", self.distribution),
             ("Python packages", self.python),
+            ("Go modules", {name: ", ".join(found) for name, found in self.go.items()}),
         ):
             lines += ["", f"{title} ({len(packages)})"]
             lines += [f"  {name} {version}" for name, version in sorted(packages.items())]
@@ -216,6 +222,12 @@ def _look(found: Report, member: tarfile.TarInfo, files: tarfile.TarFile) -> Non
             r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^ ;\\\s]+)", _text(member, files), re.M
         )
         found.python |= dict(pinned)
+    elif member.name == ".rock/sbom.cdx.json":
+        # A module may be there in two versions: each program has its own.
+        for component in json.loads(_text(member, files)).get("components", []):
+            if component.get("purl", "").startswith("pkg:golang/"):
+                versions = found.go.setdefault(component["name"], [])
+                versions.append(component.get("version", ""))
     elif member.name == "var/lib/dpkg/status" or (
         folder == "var/lib/dpkg/status.d" and not name.endswith(".md5sums")
     ):

@@ -8,6 +8,21 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
+class HealthCheck:
+    """How an engine asks a container whether it is well; times in seconds.
+
+    Within ``start`` a failure doesn't count; after ``retries`` failures in a row the
+    container is unhealthy.
+    """
+
+    command: tuple[str, ...]
+    interval: float = 10
+    timeout: float = 5
+    start: float = 30
+    retries: int = 3
+
+
+@dataclass(frozen=True)
 class ImageSettings:
     """The image's name, and what a container engine reads from its configuration."""
 
@@ -20,6 +35,7 @@ class ImageSettings:
     command: tuple[str, ...]
     annotations: Mapping[str, str]
     ports: tuple[str, ...] = field(default=())
+    health: HealthCheck | None = None
 
     @property
     def reference(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from rockery.image import ImageSettings
+from rockery.image import HealthCheck, ImageSettings
 from rockery.layer.configuration import OWN_PEBBLE
 from rockery.layer.runtime import DAEMON
 from rockery.project.schema import RockFile
@@ -56,7 +56,16 @@ def settings(rock: RockFile, version: str, architecture: str) -> ImageSettings:
         entrypoint=entrypoint,
         command=command,
         annotations=annotations,
+        health=_health(rock, entrypoint),
     )
+
+
+def _health(rock: RockFile, entrypoint: tuple[str, ...]) -> HealthCheck | None:
+    """Return how an engine asks Pebble; without a check of level ready it has no answer."""
+    ready = any(check.level == "ready" for check in rock.checks.values())
+    if not ready or entrypoint[0] not in ("/usr/bin/pebble", "/bin/pebble", "pebble"):
+        return None
+    return HealthCheck(("/usr/bin/pebble", "health", "--level", "ready"))
 
 
 def _bracketed(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

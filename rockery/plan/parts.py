@@ -415,6 +415,8 @@ _NEVER_BUILT = {".git", ".venv", "venv", "node_modules", "__pycache__", ".mypy_c
 
 def _ignored(path: str) -> bool:
     name = path.rstrip("/").rpartition("/")[2]
+    if name.count("_") > 1 and name.endswith((".spdx.json", ".cdx.json")):
+        return True  # a rock's bill of materials
     return name in _NEVER_BUILT or name.endswith((".rock", ".pyc", ".egg-info"))
 
 

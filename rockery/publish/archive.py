@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from rockery.errors import Problem, SurroundingsError
 from rockery.image.image import INDEX_TYPE, MANIFEST_TYPE, Image, canonical
 from rockery.layer import Entry, Inline, Stored, directory, tar
+from rockery.publish.replacement import replacement
 
 
 def members(image: Image, *, reference: str | None = None) -> Iterator[Entry]:
@@ -66,27 +62,5 @@ def write(image: Image, path: Path) -> None:
     Raises:
         SurroundingsError: the folder can't be written, or the disk is full.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        temporary = Path(name)
-        try:
-            with open(descriptor, "wb", buffering=1 << 20) as stream:  # noqa: PTH123
-                tar.write(members(image), stream.write, mtime=0)
-            umask = os.umask(0)
-            os.umask(umask)
-            temporary.chmod(0o666 & ~umask)
-            temporary.replace(path)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                temporary.unlink()
-            raise
-    except OSError as error:
-        reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror
-        raise SurroundingsError(
-            Problem(
-                f"cannot write {path}: {reason}",
-                code="archive-not-writable",
-                remedy="free some space, or name another folder with --output",
-            )
-        ) from error
+    with replacement(path) as stream:
+        tar.write(members(image), stream.write, mtime=0)
