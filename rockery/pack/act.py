@@ -338,7 +338,9 @@ class Workshop:
         place = f"/usr/local/lib/python{target.version}/dist-packages"
         dependencies.compile_bytecode(site, target, place)
         for entry in dependencies.entries(site, target.version, resolution):
-            if passes(part.stage, entry.path) and passes(part.prime, entry.path):
+            # The list of packages is rockery's own, not a file of the part.
+            own = entry.path.startswith(".rock/")
+            if own or (passes(part.stage, entry.path) and passes(part.prime, entry.path)):
                 yield entry
 
     # The bill of materials.
@@ -504,8 +506,10 @@ class Workshop:
 
 def _names_local(request: PythonRequest, folder: Path) -> bool:
     """Tell whether a requirement file may name a project by its path: uv then builds there."""
+    if any(_is_dynamic(folder / project / "pyproject.toml") for project in request.projects):
+        return True
     for path in request.digests:
-        if path.endswith(".toml"):
+        if path.endswith((".toml", ".lock")):
             continue
         text = (folder / path).read_text(encoding="utf-8", errors="replace")
         for line in text.splitlines():
@@ -513,6 +517,14 @@ def _names_local(request: PythonRequest, folder: Path) -> bool:
             if word.startswith((".", "/", "file:")) or " @ file:" in line or line.startswith("-e"):
                 return True
     return False
+
+
+def _is_dynamic(pyproject: Path) -> bool:
+    """Tell whether only a build knows what the project needs."""
+    import tomllib
+
+    project = tomllib.loads(pyproject.read_text(encoding="utf-8")).get("project", {})
+    return bool({"dependencies", "version"} & set(project.get("dynamic", ())))
 
 
 def _planned_entries(spec: FilesSpec) -> Iterator[Entry]:

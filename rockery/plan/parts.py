@@ -18,9 +18,16 @@ from rockery.project import script, source
 from rockery.project.fileset import Ownership, permissions_for, prunable, select
 from rockery.project.schema import Part, RockFile
 from rockery.resolution import distribution
+from rockery.resolution.locks import Kind, Lock, kind_of
 from rockery.resolution.python import PythonRequest
 
-_PYTHON_PLUGINS = ("python",)
+_PYTHON_PLUGINS = ("python", "uv", "poetry")
+
+#: The lock that a plugin installs from.
+_LOCKS: dict[str, tuple[Kind, str]] = {
+    "uv": ("uv", "uv.lock"),
+    "poetry": ("poetry", "poetry.lock"),
+}
 
 #: The title of the layer of all Python parts.
 PYTHON_PACKAGES = "Python packages"
@@ -98,23 +105,38 @@ class Parts:
         requirements: list[str] = []
         constraints: list[str] = []
         packages: list[str] = []
+        locks: list[Lock] = []
         where: Location | None = None
         for name, part in self._python().items():
             prefix = self._prefix(part)
-            requirements += [prefix + path for path in part.python_requirements]
+            if part.plugin in _LOCKS:
+                locks.append(self._lock(name, part, prefix))
+            for path in part.python_requirements:
+                kind = kind_of(path)
+                if kind is None:
+                    requirements.append(prefix + path)
+                else:
+                    locks.append(Lock(kind, prefix + path))
             constraints += [prefix + path for path in part.python_constraints]
             packages += part.python_packages
             if part.python_requirements and where is None:
                 where = self.where("parts", name, "python-requirements")
         projects = tuple(
             prefix.rstrip("/") or "."
-            for prefix in dict.fromkeys(self._prefix(part) for part in self._python().values())
-            if (self.folder / prefix / "pyproject.toml").is_file()
+            for prefix in dict.fromkeys(
+                self._prefix(part) for part in self._python().values() if part.plugin == "python"
+            )
+            if not any(lock.path.startswith(prefix) for lock in locks)
+            and (self.folder / prefix / "pyproject.toml").is_file()
             and _is_project(self.folder / prefix / "pyproject.toml")
         )
         digests: dict[str, str] = {}
         for path in (*requirements, *constraints):
             self._digest(path, digests)
+        for lock in locks:
+            self._digest(lock.path, digests)
+            if lock.kind in ("uv", "poetry"):
+                self._digest((Path(lock.path).parent / "pyproject.toml").as_posix(), digests)
         for project in projects:
             self._digest(f"{project}/pyproject.toml".removeprefix("./"), digests)
         # Where the requirements are, else where the part is.
@@ -127,15 +149,32 @@ class Parts:
             projects,
             digests,
             where,
+            tuple(locks),
         )
+
+    def _lock(self, name: str, part: Part, prefix: str) -> Lock:
+        kind, file = _LOCKS[part.plugin]
+        if not (self.folder / prefix / file).is_file():
+            raise ProjectError(
+                Problem(
+                    f"cannot build part {name!r}: there is no {prefix}{file}",
+                    "missing-lock",
+                    self.where("parts", name, "plugin"),
+                    f"write it with '{part.plugin} lock'",
+                )
+            )
+        groups = (*part.uv_groups, *part.poetry_with)
+        return Lock(kind, f"{prefix}{file}", part.uv_extras, groups)
 
     @cached_property
     def python_projects(self) -> tuple[str, ...]:
         """The local projects that are installed themselves, not only their dependencies."""
+        prefixes = dict.fromkeys(self._prefix(part) for part in self._python().values())
         return tuple(
-            path
-            for path in self.python_request.projects
-            if _is_installable(self.folder / path / "pyproject.toml")
+            prefix.rstrip("/") or "."
+            for prefix in prefixes
+            if (self.folder / prefix / "pyproject.toml").is_file()
+            and _is_installable(self.folder / prefix / "pyproject.toml")
         )
 
     def files(
@@ -299,13 +338,6 @@ class Parts:
 
     def _refusals(self, name: str, part: Part) -> Iterator[Problem]:
         """Give what this version can't build, by name."""
-        if part.plugin in ("uv", "poetry"):
-            yield Problem(
-                f"cannot build part {name!r}: the plugin {part.plugin!r} is not supported yet",
-                "unsupported-part",
-                self.where("parts", name, "plugin"),
-                "use 'plugin: python' with an exported requirements.txt",
-            )
         for key in ("overlay", "overlay-packages", "overlay-script", "override-overlay"):
             if key in part.keys_given:
                 yield Problem(
@@ -395,6 +427,12 @@ def _is_installable(path: Path) -> bool:
     fails with "multiple top-level packages".
     """
     data = _toml(path)
+    tool = data.get("tool", {})
+    if isinstance(tool, dict) and (
+        tool.get("poetry", {}).get("package-mode") is False
+        or tool.get("uv", {}).get("package") is False
+    ):
+        return False  # its author says that it is no package
     project = data.get("project")
     named = isinstance(project, dict) and {"scripts", "entry-points", "gui-scripts"} & set(project)
     return "build-system" in data or bool(named) or (path.parent / "src").is_dir()

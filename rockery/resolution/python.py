@@ -12,7 +12,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 from rockery.errors import Location, Problem, ProjectError, SurroundingsError
+from rockery.resolution import locks
+from rockery.resolution.locks import Lock
 from rockery.store import Store
 from rockery.uv import uv
 
@@ -22,8 +26,8 @@ class PythonRequest:
     """What a project's parts ask for.
 
     Paths are relative to ``folder``, which is the project's or a copy of it. ``projects`` are
-    local projects to install themselves ("." for the project's own); ``digests`` are of all
-    files that are read, by path.
+    local projects whose ``pyproject.toml`` says what they need ("." for the project's own);
+    ``digests`` are of all files that are read, by path.
     """
 
     requirements: tuple[str, ...]
@@ -32,10 +36,11 @@ class PythonRequest:
     projects: tuple[str, ...]
     digests: Mapping[str, str]
     where: Location | None = None
+    locks: tuple[Lock, ...] = ()
 
     def __bool__(self) -> bool:
         """Whether anything is asked for."""
-        return bool(self.requirements or self.packages or self.projects)
+        return bool(self.requirements or self.packages or self.projects or self.locks)
 
 
 @dataclass(frozen=True)
@@ -114,6 +119,7 @@ def identity(request: PythonRequest, target: Mapping[str, str]) -> str:
         request.constraints,
         request.packages,
         request.projects,
+        [asdict(lock) for lock in request.locks],
         dict(request.digests),
         # Another index is another resolution.
         {
@@ -153,6 +159,11 @@ def resolve(
             extra.write_text("".join(f"{package}\n" for package in request.packages))
             inputs.append(str(extra))
         inputs += [f"{project}/pyproject.toml" for project in request.projects]
+        locked = [locks.read(lock, folder, target) for lock in request.locks]
+        for number, one in enumerate(locked):
+            path = scratch / f"lock-{number}.in"
+            path.write_text("".join(f"{line}\n" for line in one.lines))
+            inputs.append(str(path))
         done = target.run(
             *("pip", "compile", "--quiet", "--generate-hashes", "--no-header", "--no-annotate"),
             *("--no-emit-index-url", "--no-strip-extras", "--emit-build-options"),
@@ -164,6 +175,7 @@ def resolve(
         if done.returncode:
             raise _problem(done, request)
         text, local = _split_local((scratch / "out.txt").read_text(), folder)
+        text = _with_hashes(text, {n: found for one in locked for n, found in one.hashes.items()})
         (scratch / "pinned.txt").write_text(text)
         wheels = target.run(
             *("pip", "install", "--quiet", "--dry-run", "--no-deps", "--only-binary", ":all:"),
@@ -176,6 +188,22 @@ def resolve(
     with store.put("resolutions", key, replace=True) as content:
         (content / "python.json").write_text(json.dumps(asdict(resolution)))
     return resolution
+
+
+def _with_hashes(text: str, hashes: Mapping[str, frozenset[str]]) -> str:
+    """Return pinned requirements with the hashes of a lock in place of the index's."""
+    if not hashes:
+        return text
+    lines = []
+    for block in re.split(r"\n(?=\S)", text.rstrip("\n")):
+        requirement = re.split(r"\s*\\?\n", block, maxsplit=1)[0]
+        name = re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", requirement)
+        own = hashes.get(canonicalize_name(name[0])) if name else None
+        if own is None:
+            lines.append(block)
+        else:
+            lines.append(" \\\n".join([requirement, *(f"    --hash={h}" for h in sorted(own))]))
+    return "\n".join(lines) + "\n"
 
 
 def _split_local(text: str, folder: Path) -> tuple[str, list[str]]:
