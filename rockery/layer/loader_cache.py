@@ -14,6 +14,7 @@ import struct
 from collections.abc import Mapping
 
 from rockery.glob import matcher
+from rockery.layer.elf import MACHINES, elf
 from rockery.layer.entry import Content, Entry, read
 
 _MAGIC = b"glibc-ld.so.cache1.1"
@@ -21,16 +22,14 @@ _HEADER = struct.Struct("<20sIIB3xI12x")
 _ENTRY = struct.Struct("<iIIIQ")
 _LITTLE_ENDIAN = 2
 
-#: ELF machine, and the flags ldconfig writes for a library of it.
-_MACHINES = {"amd64": (62, 0x0303), "arm64": (183, 0x0A03)}
+#: The flags ldconfig writes for a library of each architecture.
+_FLAGS = {"amd64": 0x0303, "arm64": 0x0A03}
 _TRIPLETS = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
 
 #: Where a program of each architecture names its loader.
 LOADERS = {"amd64": "lib64/ld-linux-x86-64.so.2", "arm64": "lib/ld-linux-aarch64.so.1"}
 
 _LIBRARY = re.compile(r"^(lib[^/]*|ld-[^/]*)\.so(\.[^/]*)?$")
-_SONAME_TAG, _STRTAB_TAG = 14, 5
-_LOAD, _DYNAMIC = 1, 2
 
 
 def triplet(architecture: str) -> str:
@@ -67,7 +66,7 @@ def _merged(folder: str) -> str:
 
 def loader_cache(entries: Mapping[str, Entry], architecture: str) -> bytes:
     """Return the cache for the libraries among ``entries``, which are keyed by path."""
-    machine, flags = _MACHINES[architecture]
+    machine, flags = MACHINES[architecture], _FLAGS[architecture]
     found: dict[str, str] = {}
     for folder in library_folders(entries, architecture):
         for path in sorted(p for p in entries if posixpath.dirname(p) == folder):
@@ -75,8 +74,11 @@ def loader_cache(entries: Mapping[str, Entry], architecture: str) -> bytes:
             content = _followed(entries, path)
             if content is None or not _LIBRARY.match(name):
                 continue
-            soname = elf_soname(content, machine)
-            if soname is not None and soname in ("", name):
+            library = elf(content)
+            if library is None or not library.shared or library.machine != machine:
+                continue
+            linked = entries[path].kind == "symlink" and name.endswith(".so")
+            if library.soname in ("", name) or (linked and library.soname.startswith(name)):
                 found.setdefault(name, f"/{path}")
     ordered = sorted(found, key=functools.cmp_to_key(_compare), reverse=True)
     strings = bytearray()
@@ -103,51 +105,10 @@ def _followed(entries: Mapping[str, Entry], path: str) -> Content | None:
             path = entry.target
         elif entry.kind == "symlink":
             base = "/" + posixpath.dirname(path)
-            path = posixpath.normpath(posixpath.join(base, entry.target)).lstrip("/")
+            path = _merged(posixpath.normpath(posixpath.join(base, entry.target)).lstrip("/"))
         else:
             return None
     return None
-
-
-def elf_soname(content: Content, machine: int) -> str | None:
-    """Return the soname of a 64-bit shared object, "" where it has none, None for others."""
-    with content.open() as stream:
-        origin = stream.tell()
-
-        def at(offset: int, size: int) -> bytes:
-            stream.seek(origin + offset)
-            return stream.read(size)
-
-        header = at(0, 64)
-        if len(header) < 64 or header[:6] != b"\x7fELF\x02\x01":
-            return None
-        kind, of = struct.unpack_from("<HH", header, 16)
-        if kind != 3 or of != machine:
-            return None
-        table, entry_size, count = (
-            struct.unpack_from("<Q", header, 32)[0],
-            *struct.unpack_from("<HH", header, 54),
-        )
-        loads, dynamic = [], None
-        for n in range(count):
-            segment = at(table + n * entry_size, 56)
-            what = struct.unpack_from("<I", segment)[0]
-            offset, address, _, size = struct.unpack_from("<QQQQ", segment, 8)
-            if what == _LOAD:
-                loads.append((address, size, offset))
-            elif what == _DYNAMIC:
-                dynamic = at(offset, size)
-        if dynamic is None:
-            return None
-        tags = dict(struct.iter_unpack("<qQ", dynamic[: len(dynamic) // 16 * 16]))
-        if _SONAME_TAG not in tags or _STRTAB_TAG not in tags:
-            return ""
-        address = tags[_STRTAB_TAG]
-        for start, size, offset in loads:
-            if start <= address < start + size:
-                raw = at(offset + address - start + tags[_SONAME_TAG], 256)
-                return raw.split(b"\0", 1)[0].decode("ascii", "replace")
-    return ""
 
 
 def _compare(left: str, right: str) -> int:

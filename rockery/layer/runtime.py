@@ -15,6 +15,7 @@ from rockery.base import Base
 from rockery.glob import matcher
 from rockery.layer import alternatives, certificates, package_database, system, trigger
 from rockery.layer.composition import Composition, Filter, Member, moved
+from rockery.layer.elf import elf
 from rockery.layer.entry import Entry, directory, file, symlink
 from rockery.layer.ground import Ground
 from rockery.layer.loader_cache import loader_cache
@@ -71,6 +72,7 @@ def compose_bare(
     asked = _asked(words, base, composition, bare=True)
     for member in members:
         _take(composition, base, member, asked, filters)
+    _spare(composition, base, asked)
     system.add_daemon(composition, base, {})
     composition.add_missing(
         file("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n")
@@ -116,6 +118,7 @@ def compose_above(
     asked = _asked(words, base, composition, bare=False)
     for member in members:
         _take(composition, base, member, asked, filters)
+    _spare(composition, base, asked)
     system.add_daemon(composition, base, below.entries)
     _python_links(composition, base, below.entries)
     certificates.trust(composition, members, configure=True)
@@ -150,7 +153,7 @@ def _asked(words: Sequence[str], base: Base, composition: Composition, *, bare: 
     """Return what the user asked of each package, and note the slices nobody knows."""
     asked: dict[str, frozenset[str] | None] = {}
     own = own_words(base, bare=bare)
-    for word in (*(w for w in own if "_" in w), *words[len(own) :]):
+    for word in words[len(own) :]:
         name, meaning = split_slice(word)
         name = re.split("[:=/]", name)[0]
         if meaning is not None and meaning not in base.rules.slices:
@@ -236,6 +239,28 @@ def _mend_hard_links(composition: Composition, member: Member) -> None:
         original = originals.get(entry.target)
         if original is not None:
             composition.entries[entry.path] = moved(original, entry.path)
+
+
+def _spare(composition: Composition, base: Base, asked: Asked) -> None:
+    """Leave out the libraries that ship only where something needs them."""
+    spared = matcher(base.rules.only_if_needed)
+    found = [
+        path
+        for path, name in composition.owner.items()
+        if spared(path) and asked.get(name, ()) is not None
+    ]
+    if not found:
+        return
+    contents = [(path, e.content) for path, e in composition.entries.items() if e.content]
+    needed = {
+        name
+        for path, content in contents
+        if path not in found and (one := elf(content)) is not None
+        for name in one.needed
+    }
+    for path in found:
+        if posixpath.basename(path) not in needed:
+            del composition.entries[path], composition.owner[path]
 
 
 # What every rock has.

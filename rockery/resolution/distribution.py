@@ -7,10 +7,11 @@ import datetime
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rockery.base import Base
+from rockery.glob import matcher
 from rockery.resolution.apt import Apt, Package
 from rockery.store import Store
 
@@ -123,27 +124,55 @@ def without_script_dependencies(
 
 
 def reachable(packages: Sequence[Package], wanted: Iterable[str], base: Base) -> set[str]:
-    """Return the names of the packages to which ``wanted`` leads over real dependencies."""
+    """Return the names of the packages to which ``wanted`` leads over real dependencies.
+
+    A package that comes trimmed has fewer of them than one that the user named.
+    """
     by_name: dict[str, list[Package]] = {}
     for package in packages:
         for name in [package.name, *_flat(package.fields.get("Provides", ""))]:
             by_name.setdefault(name, []).append(package)
-    ignored = base.rules.script_dependencies
-    everywhere = set(ignored.get("*", ()))
+    rules = base.rules
+    words = list(wanted)
+    named = {_plain(word) for word in _of_the_user(words, base)}
     reached: set[str] = set()
-    waiting = [re.split("[:=/]", split_slice(word)[0])[0] for word in wanted]
+    waiting = [_plain(word) for word in words]
     while waiting:
         for package in by_name.get(waiting.pop(), ()):
             if package.name in reached:
                 continue
             reached.add(package.name)
-            skip = everywhere | set(ignored.get(package.name, ()))
+            skip = _globs(rules.script_dependencies, package.name)
+            if package.name not in named:
+                skip += _globs(rules.spared_dependencies, package.name)
+            skipped = matcher(skip)
             fields = package.fields
             for field in ("Pre-Depends", "Depends"):
                 for alternatives in iter_relations(fields.get(field, "")):
-                    if not skip.intersection(alternatives):
+                    if not any(map(skipped, alternatives)):
                         waiting += [name for name in alternatives if name in by_name]
     return reached
+
+
+def _of_the_user(words: Sequence[str], base: Base) -> list[str]:
+    """Return the words that aren't there for the base alone, see :func:`request`."""
+    own = list(own_words(base, bare=True))
+    found = []
+    for word in words:
+        if word in own:
+            own.remove(word)
+        else:
+            found.append(word)
+    return found
+
+
+def _plain(word: str) -> str:
+    """Return the name of a package that may be asked for by slice, version or architecture."""
+    return re.split("[:=/]", split_slice(word)[0])[0]
+
+
+def _globs(rules: Mapping[str, Sequence[str]], name: str) -> list[str]:
+    return [glob for key, globs in rules.items() if matcher([key])(name) for glob in globs]
 
 
 def _flat(field: str) -> list[str]:
