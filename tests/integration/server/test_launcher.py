@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -279,3 +280,61 @@ def test_the_app_does_not_see_where_the_launcher_was_started(serve: Serve, tmp_p
     assert path[0] == str(app)
     assert "/" not in path
     assert not any(folder.endswith("/bin") for folder in path)
+
+
+@pytest.mark.parametrize("worker", ["sync", "uvicorn"])
+def test_a_check_asks_for_the_ready_path(worker: str, serve: Serve) -> None:
+    check = {"X-Rock-Check": "ready"}
+    for path, status in {"/no": 200, "/raise": 500, "/": 200}.items():
+        server = serve(NEWEST, worker, "--workers=1", variables={"ROCK_READY_PATH": path})
+        assert server.get(headers=check) == status
+        assert server.get() == 200
+        server.stop()
+
+
+def test_uvicorn_log_config_is_honoured(serve: Serve, start: Serve, tmp_path: Path) -> None:
+    configuration = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "plain": {"format": '{"logger": "%(name)s", "said": "%(message)s"}'},
+            "access": {
+                "()": "uvicorn.logging.AccessFormatter",
+                "fmt": "ACCESS %(client_addr)s %(request_line)s %(status_code)s",
+            },
+        },
+        "handlers": {
+            name: {"class": "logging.StreamHandler", "formatter": name}
+            for name in ("plain", "access")
+        },
+        "loggers": {
+            "uvicorn": {"handlers": ["plain"], "level": "INFO", "propagate": False},
+            "uvicorn.access": {"handlers": ["access"], "level": "INFO", "propagate": False},
+        },
+    }
+    file = tmp_path / "log.json"
+    file.write_text(json.dumps(configuration))
+    variables = {"UVICORN_LOG_CONFIG": str(file)}
+    server = serve(NEWEST, "uvicorn", "--workers=1", variables=variables)
+    assert server.get("/?q=1") == 200
+    assert server.stop() == 0
+    lines = server.log.splitlines()
+    (line,) = [line for line in lines if line.startswith("ACCESS ")]
+    assert re.fullmatch(r"ACCESS 127.0.0.1:\d+ GET /\?q=1 HTTP/1.1 200 OK", line)
+    said = [json.loads(line) for line in lines if line != line.removeprefix("{")]
+    assert len(said) == len(lines) - 1
+    assert {"gunicorn.error", "uvicorn.error"} == {entry["logger"] for entry in said}
+
+    file.write_text("{")
+    broken = start(NEWEST, "uvicorn", variables=variables)
+    assert broken.process.wait(timeout=20) == 1
+    assert "Error: cannot use UVICORN_LOG_CONFIG: " in broken.log
+    assert "Traceback" not in broken.log
+
+
+def test_the_number_of_workers_is_logged(serve: Serve) -> None:
+    server = serve(NEWEST, "sync", "--workers=2")
+    assert "Using 2 workers: as told" in server.log
+    server.stop()
+    server = serve(NEWEST, "gevent")
+    assert re.search(r"Using [1-9]\d* workers: gevent, [\d.]+ CPUs, ", server.log)

@@ -6,7 +6,14 @@ import runpy
 from pathlib import Path
 
 import pytest
-from rock_server.environment import UNCHOSEN, BadVariableError, access_log_format, defaults
+from rock_server.environment import (
+    UNCHOSEN,
+    BadVariableError,
+    access_log_format,
+    defaults,
+    ready_path,
+)
+from rock_server.launcher import temporary_folder
 
 FASTAPI = Path(__file__).parents[3] / "extensions/fastapi-framework/files/fastapi/gunicorn.conf.py"
 
@@ -38,6 +45,7 @@ def test_empty_is_unset() -> None:
         ("WEB_CONCURRENCY", "\N{SUPERSCRIPT TWO}"),
         ("PORT", "70000"),
         ("ROCK_ACCESS_LOG", "yes"),
+        ("ROCK_READY_PATH", "health"),
     ],
 )
 def test_a_bad_value_is_named(name: str, value: str) -> None:
@@ -68,3 +76,15 @@ def test_fastapi_configuration_honours_uvicorn_variables(
         monkeypatch.setenv(name, value)
     settings = runpy.run_path(str(FASTAPI))
     assert (settings["bind"], settings["loglevel"]) == ([bind], level)
+
+
+def test_ready_path() -> None:
+    assert ready_path({}) == ready_path({"ROCK_READY_PATH": " "}) == "/"
+    assert ready_path({"ROCK_READY_PATH": "/health?full=1"}) == "/health?full=1"
+
+
+def test_temporary_files_go_to_memory_where_nothing_else_is_writable(tmp_path: Path) -> None:
+    missing = str(tmp_path / "missing")
+    assert temporary_folder({}, usual=str(tmp_path)) is None
+    assert temporary_folder({}, usual=missing) == "/dev/shm"
+    assert temporary_folder({"TMPDIR": "/own"}, usual=missing) is None

@@ -20,6 +20,7 @@ from rock_metrics.logger import MetricsLogger
 from rock_server.access import JsonAccess
 from rock_server.arbiter import Arbiter
 from rock_server.environment import UNCHOSEN, access_log_format, defaults, ready_path
+from rock_server.uvicorn_logging import UvicornLogging
 from rock_server.workers import limits, worker_count
 
 #: The short name of our Uvicorn worker, and the usual names of those it takes the place of.
@@ -115,5 +116,7 @@ class Application(WSGIApplication, _Run):  # type: ignore[misc]
         bases = [MetricsLogger, cfg.logger_class]
         if access_log_format(os.environ) == "json":
             bases.insert(1, JsonAccess)
+        elif self._is_asgi() and os.environ.get("UVICORN_LOG_CONFIG"):
+            bases.insert(1, UvicornLogging)
         members = {"statsd_address": address, "statsd_prefix": cfg.statsd_prefix}
         cfg.set("logger_class", type("Logger", tuple(bases), members))

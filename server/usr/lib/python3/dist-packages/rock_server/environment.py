@@ -7,6 +7,7 @@ stronger, in this order.
 ``WEB_CONCURRENCY``       how many workers, instead of the rule in :mod:`rock_server.workers`
 ``PORT``                  the port to listen on, on all interfaces; else 8000
 ``ROCK_ACCESS_LOG``       ``text`` or ``json``: one line per request on standard output
+``UVICORN_LOG_CONFIG``    see :mod:`rock_server.uvicorn_logging`
 ``ROCK_READY_PATH``       what the check ``ready`` asks the app for; else ``/``
 ========================= ==========================================================
 """

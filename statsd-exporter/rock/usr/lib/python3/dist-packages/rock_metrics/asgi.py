@@ -101,9 +101,11 @@ class Observed:
 def _environ(scope: Scope) -> dict[str, str]:
     """Return what an access log line says of the request, under WSGI's names."""
     query = scope["query_string"].decode("latin-1")
+    client = scope.get("client") or ("", "")
     target = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
     environ = {
-        "REMOTE_ADDR": scope["client"][0] if scope.get("client") else "",
+        "REMOTE_ADDR": client[0],
+        "REMOTE_PORT": str(client[1]),
         "REQUEST_METHOD": scope["method"],
         "PATH_INFO": scope["path"],
         "QUERY_STRING": query,
