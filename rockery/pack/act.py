@@ -351,17 +351,21 @@ class Workshop:
         from rockery.sbom.material import Bill
 
         assert self._found is not None
-        members = self._members((*self._found.base, *self._found.runtime))
-        packages = [(member.package, member.contents) for member in members]
-        layers = [self._made[title] for title in spec.after]
+        packages = (*self._found.base, *self._found.runtime)
         distribution, _, release = spec.base.name.partition("@")
         system = (distribution, release)
-        trees = [(layer, tree.unpacked(self.store, layer)) for layer in layers]
-        materials = gather(packages, trees, system)
+        materials = gather(
+            self.store,
+            lambda: [(member.package, member.contents) for member in self._members(packages)],
+            [package.sha256 for package in packages],
+            [self._made[title] for title in spec.after],
+            lambda layer: tree.unpacked(self.store, layer),
+            system,
+        )
         bill = Bill(
             spec.name, spec.version, spec.licence, spec.architecture, system, materials, mtime
         )
-        return sbom.entries(bill)
+        return sbom.entries(self.store, bill)
 
     # Parts that craft-parts builds.
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rockery.layer import Entry, Layer, file
+from rockery.layer import key as layer_key
+from rockery.store import Store
 
 if TYPE_CHECKING:
     from rockery.sbom.material import Bill
@@ -27,12 +30,19 @@ TITLE = "bill of materials"
 DOCUMENTS = {".rock/sbom.spdx.json": ".spdx.json", ".rock/sbom.cdx.json": ".cdx.json"}
 
 
-def entries(bill: Bill) -> list[Entry]:
-    """Return the layer's files."""
-    from rockery.sbom import cyclonedx, spdx
+def entries(store: Store, bill: Bill) -> list[Entry]:
+    """Return the layer's files; the documents of an equal bill are taken from the store."""
+    key = layer_key("bill", RECIPE, str(bill.identity))
+    if store.get("verdicts", key) is None:
+        from rockery.sbom import cyclonedx, spdx
 
-    made = (spdx.document(bill), cyclonedx.document(bill))
-    return [file(path, data) for path, data in zip(DOCUMENTS, made, strict=True)]
+        made = (spdx.document(bill), cyclonedx.document(bill))
+        with store.put("verdicts", key) as content:
+            for path, data in zip(DOCUMENTS, made, strict=True):
+                (content / Path(path).name).write_bytes(data)
+    folder = store.get("verdicts", key)
+    assert folder is not None
+    return [file(path, (folder / Path(path).name).read_bytes()) for path in DOCUMENTS]
 
 
 def documents(layers: Iterable[Layer]) -> dict[str, bytes]:

@@ -1,15 +1,24 @@
-"""Gathers the materials of a rock from its layers."""
+"""Gathers the materials of a rock from its layers.
+
+What a layer consists of is kept in the store: where one of them changes, only that one is
+read again, and only what reading it needs is imported.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import dataclasses
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from rockery.layer import Layer
+from rockery.layer import key as layer_key
 from rockery.layer.deb import PackageContents
 from rockery.resolution.apt import Package
-from rockery.sbom import debian, golang, python
+from rockery.sbom import RECIPE
+from rockery.sbom.licence import Licence
 from rockery.sbom.material import Material, distinct
+from rockery.store import Store
 
 #: The kinds of layers whose programs may be Go's.
 _PROGRAMS = ("component", "part")
@@ -18,22 +27,59 @@ _COPYRIGHT = "usr/share/doc/{}/copyright"
 
 
 def gather(
-    packages: Sequence[tuple[Package, PackageContents]],
-    layers: Iterable[tuple[Layer, Path]],
+    store: Store,
+    packages: Callable[[], Sequence[tuple[Package, PackageContents]]],
+    checksums: Iterable[str],
+    layers: Iterable[Layer],
+    unpacked: Callable[[Layer], Path],
     system: tuple[str, str],
 ) -> tuple[Material, ...]:
     """Return all materials, each once.
 
-    ``layers`` come with the folders they are unpacked in; ``system`` is the distribution and
-    its release ("debian", "12"), to which ``packages`` belong.
+    ``checksums`` are those of the ``packages``, which are asked for only where they are not
+    known yet, as the folder that a layer is ``unpacked`` in. ``system`` is the distribution
+    and its release ("debian", "12").
     """
-    found = list(debian.materials(packages, system))
-    for layer, root in layers:
-        found += _of_layer(layer, root)
+
+    def of_packages() -> Iterator[Material]:
+        from rockery.sbom import debian
+
+        return debian.materials(packages(), system)
+
+    found = _kept(store, ["packages", sorted(checksums), *system], of_packages)
+    for layer in layers:
+
+        def of_layer(layer: Layer = layer) -> Iterator[Material]:
+            return _of_layer(layer, unpacked(layer))
+
+        found += _kept(store, ["layer", layer.kind, layer.title, layer.diff_id], of_layer)
     return distinct(found)
 
 
+def _kept(
+    store: Store, inputs: Sequence[object], make: Callable[[], Iterable[Material]]
+) -> list[Material]:
+    """Return the materials that the store has for ``inputs``, else those that are made."""
+    key = layer_key("materials", RECIPE, list(inputs))
+    folder = store.get("verdicts", key)
+    if folder is None:
+        made = list(make())
+        text = json.dumps([dataclasses.asdict(material) for material in made])
+        with store.put("verdicts", key) as content:
+            (content / "materials.json").write_text(text)
+        return made
+    raw = json.loads((folder / "materials.json").read_text())
+    return [
+        Material(
+            **{**one, "licence": Licence(**one["licence"]), "contains": tuple(one["contains"])}
+        )
+        for one in raw
+    ]
+
+
 def _of_layer(layer: Layer, root: Path) -> Iterator[Material]:
+    from rockery.sbom import golang, python
+
     entries = [entry for entry in layer.entries() if entry["kind"] == "file"]
     yield from python.materials(root, [entry["path"] for entry in entries])
     if layer.kind not in _PROGRAMS:

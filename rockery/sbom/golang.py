@@ -7,6 +7,7 @@ program leaves it there.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import mmap
 import re
@@ -23,7 +24,8 @@ from rockery.sbom.text import recognised
 _MAGIC = b"\xff Go buildinf:"
 _ALIGNMENT = 16
 _HEADER = 32
-#: In the flags at byte 15: the strings stand in the section itself (Go 1.18 and newer).
+_FLAGS = 15
+#: In the flags: the strings stand in the section itself (Go 1.18 and newer).
 _INLINE = 2
 #: The list of modules is framed by 16 bytes on both sides.
 _FRAME = 16
@@ -61,16 +63,19 @@ def build_info(program: Path) -> BuildInfo | None:
             return None
         start = data.find(_MAGIC)
         while start >= 0:
-            if start % _ALIGNMENT == 0 and data[start + 15] & _INLINE:
-                found = _parsed(data, start + _HEADER)
-                if found is not None:
-                    return found
+            if start % _ALIGNMENT == 0:
+                # A program that reads build info of others holds the mark too.
+                with contextlib.suppress(IndexError):
+                    if found := _parsed(data, start):
+                        return found
             start = data.find(_MAGIC, start + 1)
     return None
 
 
 def _parsed(data: mmap.mmap, start: int) -> BuildInfo | None:
-    version, start = _string(data, start)
+    if not data[start + _FLAGS] & _INLINE:
+        return None
+    version, start = _string(data, start + _HEADER)
     listed, _ = _string(data, start)
     if not version.startswith(b"go") or len(listed) < 2 * _FRAME:
         return None
@@ -103,8 +108,10 @@ def _string(data: mmap.mmap, start: int) -> tuple[bytes, int]:
         start += 1
         length |= (byte & 0x7F) << shift
         shift += 7
-        if byte < 0x80 or shift > 63:
+        if byte < 0x80:
             return data[start : start + length], start + length
+        if shift > 63:
+            return b"", start
 
 
 def materials(program: Path, name: str, copyright_text: str) -> Iterator[Material]:
