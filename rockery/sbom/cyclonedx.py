@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from cyclonedx.exception.model import InvalidUriException
 from cyclonedx.model import (
     ExternalReference,
     ExternalReferenceType,
@@ -94,13 +93,9 @@ def _licences(expression: str) -> list[Any]:
 
 
 def _references(material: Material) -> Iterable[ExternalReference]:
-    if not material.homepage:
-        return
-    try:
-        url = XsUri(material.homepage)
-    except InvalidUriException:
-        return
-    yield ExternalReference(type=ExternalReferenceType.WEBSITE, url=url)
+    if material.website:
+        url = XsUri(material.website)
+        yield ExternalReference(type=ExternalReferenceType.WEBSITE, url=url)
 
 
 def _properties(material: Material) -> Iterable[Property]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from rockery.sbom.licence import NO_LICENCE, Licence
+
+_WEBSITE = re.compile(r"https?://[\w.-]+(:\d+)?(/[\w./~%@+=,;:?&#-]*)?", re.ASCII)
 
 Kind = Literal["deb", "pypi", "golang", "generic"]
 
@@ -35,6 +38,11 @@ class Material:
     source: str = ""
     contains: tuple[str, ...] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def website(self) -> str:
+        """The home page where it is an address that both documents allow, else ""."""
+        return self.homepage if _WEBSITE.fullmatch(self.homepage) else ""
 
 
 @dataclass(frozen=True)

@@ -102,13 +102,17 @@ def _origin(folder: Path | None) -> dict[str, str]:
     path = folder / "direct_url.json" if folder else None
     if path is None or not path.is_file():
         return {}
-    raw = json.loads(path.read_text(encoding="utf-8"))
-    url, vcs = raw.get("url", ""), raw.get("vcs_info")
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        # A password that someone wrote into a requirement doesn't belong here.
+        url = re.sub(r"(?<=://)[^/@]*@", "", raw["url"])
+        vcs = raw.get("vcs_info")
+        vcs_url = f"{vcs['vcs']}+{url}@{vcs['commit_id']}" if vcs else ""
+    except (ValueError, KeyError, TypeError):
+        return {}
     if url.startswith("file:"):
         return {}
-    if vcs:
-        return {"vcs_url": f"{vcs['vcs']}+{url}@{vcs['commit_id']}"}
-    return {"download_url": url}
+    return {"vcs_url": vcs_url} if vcs else {"download_url": url}
 
 
 def _homepage(raw: RawMetadata) -> str:
@@ -122,6 +126,7 @@ def _homepage(raw: RawMetadata) -> str:
 def _licence(raw: RawMetadata, folder: Path | None) -> Licence:
     """Return a package's licence: the expression, else a name that can mean one only."""
     field = raw.get("license", "").strip()
+    field = "" if field.upper() == "UNKNOWN" else field
     classifiers = [c for c in raw.get("classifiers", ()) if c.startswith(_CLASSIFIER)]
     names = [name for name in (c.rpartition(" :: ")[2] for c in classifiers) if name]
     names = [name for name in names if name != "OSI Approved"]
@@ -137,9 +142,10 @@ def _licence(raw: RawMetadata, folder: Path | None) -> Licence:
     if found:
         return joined(found)
     text = "\n\n".join(texts)
-    if wanted := raw.get("license_expression") or field or " and ".join(names):
-        return reference(wanted, text) if wanted != "UNKNOWN" else NO_LICENCE
-    return reference(f"{raw['name']}-license", text) if text else NO_LICENCE
+    wanted = raw.get("license_expression") or field or " and ".join(names)
+    if not wanted and not text:
+        return NO_LICENCE
+    return reference(wanted or f"{raw['name']}-license", text)
 
 
 def named(text: str) -> str | None:

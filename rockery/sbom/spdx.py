@@ -107,7 +107,6 @@ def _system(bill: Bill) -> Package:
 
 
 def _package(material: Material, spdx_id: str, licensing: Any) -> Package:
-    web = bool(re.fullmatch(r"https?://[\w.-]+(:\d+)?(/[\w./~%@+=,;:?&-]*)?", material.homepage))
     notes = "\n".join(f"{name}: {value}" for name, value in sorted(material.notes.items()))
     declared: Any = SpdxNoAssertion()
     if material.licence:
@@ -119,7 +118,7 @@ def _package(material: Material, spdx_id: str, licensing: Any) -> Package:
         download_location=SpdxNoAssertion(),
         files_analyzed=False,
         checksums=[Checksum(ChecksumAlgorithm.SHA256, material.sha256)] if material.sha256 else [],
-        homepage=material.homepage if web else None,
+        homepage=material.website or None,
         source_info=f"built from {material.source}" if material.source else None,
         license_concluded=SpdxNoAssertion(),
         license_declared=declared,
