@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rockery import __version__
 from rockery.cli import result, rockcraft, wishes
+from rockery.cli.running import run as run
 from rockery.cli.screen import Screen
 from rockery.errors import Problem, ProjectError, SurroundingsError, UsageError
 
@@ -21,6 +22,7 @@ NAMES = (
     "expand-extensions",
     "plan",
     "pack",
+    "run",
     "inspect",
     "clean",
 )

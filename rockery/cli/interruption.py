@@ -18,6 +18,9 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: Seconds that programs have to tidy up after themselves (go removes its work folder).
 _PATIENCE = 2.0
 
+#: Processes that a signal to this one does not end.
+_spared: set[int] = set()
+
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -29,6 +32,16 @@ def install() -> None:
     for number in _SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _interrupt)
+
+
+def spare(process: int | None) -> None:
+    """Leave this process and those below it to their caller, who ends them in their own way.
+
+    None takes back what was said of another.
+    """
+    _spared.clear()
+    if process is not None:
+        _spared.add(process)
 
 
 def bury() -> None:
@@ -59,7 +72,7 @@ def descendants() -> list[int]:
     found: list[int] = []
     waiting = [os.getpid()]
     while waiting:
-        below = children.get(waiting.pop(), [])
+        below = [p for p in children.get(waiting.pop(), []) if p not in _spared]
         found += below
         waiting += below
     return found

@@ -144,6 +144,7 @@ def parser(program: str, *, platform: str | None = None) -> _Parser:
         "--load", action="store_true", help="load it into the local engine as NAME:VERSION too"
     )
     rockcraft.add_options(pack)
+    _run(command("run", "pack the project and run it here", "run --watch"), platform)
     inspect = command("inspect", "show what is in a rock", "inspect hello_0.1_amd64.rock")
     inspect.add_argument("rock", metavar="ROCK", type=Path, help="a .rock file")
     _json(inspect)
@@ -233,6 +234,37 @@ def _verifying(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         type=Path,
         help="settings the app is imported with; they don't ship",
+    )
+
+
+def _run(run: argparse.ArgumentParser, platform: str | None) -> None:
+    _packing(run, platform)
+    _verifying(run)
+    run.add_argument("--watch", action="store_true", help="pack and start again on every save")
+    run.add_argument(
+        "--port", type=int, default=8000, metavar="N", help="where the app answers (default: 8000)"
+    )
+    run.add_argument(
+        "--metrics-port", type=int, default=9102, metavar="N", help="where its metrics are"
+    )
+    run.add_argument(
+        "--env",
+        "-e",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a setting of the app",
+    )
+    run.add_argument(
+        "--engine",
+        choices=("docker", "podman", "embedded"),
+        help="what runs it (default: the first of these that can; embedded needs no engine)",
+    )
+    run.add_argument(
+        "arguments",
+        nargs="*",
+        metavar="ARG",
+        help="what comes after Pebble's --args, such as: flask sync",
     )
 
 

@@ -126,6 +126,24 @@ def _environment(path: Path | None) -> dict[str, str]:
     raise UsageError(Problem(f"cannot read --env-file {path}: {reason}", "unreadable-file"))
 
 
+def variables(words: Iterable[str]) -> dict[str, str]:
+    """Read ``NAME=VALUE`` words; a bare name takes its value from here, as in ``docker run``.
+
+    Raises:
+        UsageError: a word has no name.
+    """
+    found = {}
+    for word in words:
+        name, sign, value = word.partition("=")
+        if not name:
+            raise UsageError(Problem(f"cannot use --env {word!r}: it has no name", "bad-option"))
+        if sign:
+            found[name] = value
+        elif name in os.environ:
+            found[name] = os.environ[name]
+    return found
+
+
 def _near(word: str, words: Iterable[str]) -> str:
     near = difflib.get_close_matches(word, list(words), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""

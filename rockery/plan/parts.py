@@ -451,6 +451,11 @@ def project_facts(folder: Path) -> dict[str, str]:
 _NEVER_BUILT = {".git", ".venv", "venv", "node_modules", "__pycache__", ".mypy_cache", ".tox"}
 
 
+def is_built_from(path: str) -> bool:
+    """Tell whether a path of a project can matter to a build: caches and rocks don't."""
+    return not _ignored(path)
+
+
 def _ignored(path: str) -> bool:
     name = path.rstrip("/").rpartition("/")[2]
     if name.count("_") > 1 and name.endswith((".spdx.json", ".cdx.json")):

@@ -1,0 +1,83 @@
+"""The command ``run``: packs, starts the rock, says when it answers, ends it."""
+
+from __future__ import annotations
+
+import time
+from argparse import Namespace
+from typing import TYPE_CHECKING
+
+from rockery.cli import interruption, wishes
+from rockery.cli.screen import Screen
+from rockery.errors import RockeryError
+
+if TYPE_CHECKING:
+    from rockery.image import Image
+    from rockery.run import Runner
+    from rockery.store import Store
+
+
+def run(options: Namespace, screen: Screen) -> int:
+    """Pack and run the project until Ctrl-C, or until it ends by itself."""
+    from rockery.run import Watch, Wishes, choose
+    from rockery.run.runner import free_port
+    from rockery.store import Store, default_root
+
+    store = Store(default_root())
+    watch = Watch(options.folder)  # what changes while it is packed counts
+    image = _image(options, screen, store)
+    port, metrics = free_port(options.port), free_port(options.metrics_port)
+    for wanted, got in ((options.port, port), (options.metrics_port, metrics)):
+        if wanted != got:
+            screen.say(f"port {wanted} is in use; {got} serves instead")
+    given = {**wishes.packing(options).environment, **wishes.variables(options.env)}
+    runner = choose(
+        Wishes(port, metrics, given, tuple(options.arguments), options.engine),
+        store,
+    )
+    try:
+        status = _start(runner, image, port, metrics, screen)
+        if options.watch:
+            for _ in watch.changes():
+                try:
+                    image = _image(options, screen, store)
+                    _start(runner, image, port, metrics, screen)
+                except RockeryError as error:
+                    screen.problems(error.problems)
+        while status is None:
+            time.sleep(0.2)
+            status = runner.ended()
+    finally:
+        interruption.spare(None)
+        screen.say("stopping; running requests finish first")
+        runner.stop()
+    screen.say(f"the rock ended with status {status}")
+    return 1 if status else 0
+
+
+def _image(options: Namespace, screen: Screen, store: Store) -> Image:
+    from rockery.pack import image, planned, prepare
+
+    prepared = prepare(wishes.packing(options))
+    for note in prepared.notes:
+        screen.note(note)
+    made, workshop = planned(prepared, store, screen)
+    return image(made, prepared, workshop, store).image
+
+
+def _start(runner: Runner, image: Image, port: int, metrics: int, screen: Screen) -> int | None:
+    """Start the rock; return its exit status where it ends instead of answering."""
+    from rockery.run.runner import wait_until_it_answers
+
+    began = time.monotonic()
+    runner.start(image)
+    interruption.spare(runner.process)
+    status = wait_until_it_answers(runner, port)
+    if status is None:
+        took = time.monotonic() - began
+        screen.say(
+            f"{image.settings.reference} answers on http://localhost:{port} after {took:.1f} s "
+            f"({runner.name}); metrics on http://localhost:{metrics}/metrics; Ctrl-C ends it"
+        )
+    else:
+        screen.say(f"the rock ended with status {status}; the reason is in its log above")
+    return status
