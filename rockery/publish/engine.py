@@ -82,13 +82,18 @@ def _held_layers(client: docker.DockerClient, image: Image) -> int:
     An engine with a graph driver knows a layer by all that is below it. One with containerd's
     store takes an archive without blobs for whole and keeps a broken image: 0 for that.
     """
+    import docker
+
     status = client.info().get("DriverStatus") or []
     if any("io.containerd." in str(value) for _, value in status):
         return 0
     wanted = [layer.diff_id for layer in image.layers]
     longest = 0
-    for held in client.images.list()[:_MOST_IMAGES]:
-        chain = held.attrs.get("RootFS", {}).get("Layers") or []
+    for held in client.api.images()[:_MOST_IMAGES]:
+        try:
+            chain = client.api.inspect_image(held["Id"]).get("RootFS", {}).get("Layers") or []
+        except docker.errors.NotFound:
+            continue  # somebody has removed it meanwhile
         same = (mine == theirs for mine, theirs in zip(wanted, chain, strict=False))
         longest = max(longest, sum(1 for _ in itertools.takewhile(bool, same)))
     return longest
