@@ -107,18 +107,12 @@ class Exporter:
 
 
 @pytest.fixture
-def exporter(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Exporter]]:
+def exporter(statsd_exporter: Path) -> Iterator[Callable[[str], Exporter]]:
     """Start an exporter with the mapping of a framework."""
-    binary = os.environ.get("ROCKERY_STATSD_EXPORTER")
-    if not binary:
-        message = "ROCKERY_STATSD_EXPORTER names no statsd_exporter"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
     started: list[Exporter] = []
 
     def start(framework: str) -> Exporter:
-        new = Exporter(binary, ROOT / f"statsd-exporter/mapping/{framework}.yaml")
+        new = Exporter(str(statsd_exporter), ROOT / f"statsd-exporter/mapping/{framework}.yaml")
         new.start()
         started.append(new)
         return new

@@ -28,6 +28,10 @@ QUIET = 0.1
 LETS_GO = 2.5
 
 
+#: Seconds after which an exporter that was started again knows what it has to.
+REMINDER = 10.0
+
+
 class Deaths:
     """Deaths of workers that nobody asked for, and when they are too many.
 
@@ -59,6 +63,7 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc] # Gunicorn has no types
     worker_class: type
     _failed = False
     _leaving = False
+    _remind_at = 0.0
 
     def __init__(self, app: Any) -> None:
         self._deaths = Deaths()
@@ -88,6 +93,9 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc] # Gunicorn has no types
     def manage_workers(self) -> None:
         """Keep the number of workers; Gunicorn calls it at least each second."""
         super().manage_workers()
+        if time.monotonic() >= self._remind_at:
+            self._remind_at = time.monotonic() + REMINDER
+            self.log.remind(len(self.WORKERS))
         self.log.flush()
 
     def reap_workers(self) -> None:

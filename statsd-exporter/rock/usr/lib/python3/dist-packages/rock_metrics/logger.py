@@ -65,6 +65,17 @@ class MetricsLogger:
         if counted and self._reporter is not None:
             self._reporter.absorb(counted)
 
+    def remind(self, workers: int) -> None:
+        """Report, as the master, what an exporter that has just started doesn't know.
+
+        That is the number of workers, and counters that are 0 so far: a counter that appears
+        with its first event has not increased, as far as Prometheus can tell.
+        """
+        if self._reporter is not None:
+            self._reporter.gauge("gunicorn.workers", workers)
+            for level in ("critical", "error", "exception", "warning"):
+                self._reporter.count(f"gunicorn.log.{level}", 0)
+
     def answered_any(self) -> bool:
         """Tell whether any worker has answered a request since the last call."""
         any_answered = self._answered[0] != 0
