@@ -91,9 +91,10 @@ def _held_layers(client: docker.DockerClient, image: Image) -> int:
     longest = 0
     for held in client.api.images()[:_MOST_IMAGES]:
         try:
-            chain = client.api.inspect_image(held["Id"]).get("RootFS", {}).get("Layers") or []
+            attributes = client.images.get(held["Id"]).attrs
         except docker.errors.NotFound:
             continue  # somebody has removed it meanwhile
+        chain = attributes.get("RootFS", {}).get("Layers") or []
         same = (mine == theirs for mine, theirs in zip(wanted, chain, strict=False))
         longest = max(longest, sum(1 for _ in itertools.takewhile(bool, same)))
     return longest
