@@ -1,0 +1,1 @@
+from shop.site import app

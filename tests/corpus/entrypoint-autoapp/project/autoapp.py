@@ -1,0 +1,3 @@
+from demo.app import create_app
+
+app = create_app()

@@ -1,0 +1,5 @@
+from flask import Flask
+
+from helpers import NAME
+
+app = Flask(NAME)

@@ -1,0 +1,1 @@
+from web import application as app

@@ -1,0 +1,5 @@
+from flask import Flask
+
+from shop.names import NAME
+
+app = Flask(NAME)

@@ -1,0 +1,4 @@
+"""
+app = Flask(__name__)
+"""
+# app = Flask(__name__)

@@ -1,0 +1,5 @@
+from flask import Flask
+
+
+def create():
+    return Flask(__name__)

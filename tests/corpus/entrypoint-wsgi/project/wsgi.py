@@ -1,0 +1,3 @@
+from demo_site import create
+
+application = create()

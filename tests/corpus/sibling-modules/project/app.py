@@ -1,0 +1,6 @@
+from flask import Flask
+
+import config
+import models
+
+app = Flask(config.NAME)
