@@ -70,11 +70,13 @@ class EntrypointRules(_Model):
 class WorkerRule(_Model):
     """The worker to ``use`` where one of ``installed`` is; without it, always.
 
-    ``name[extra]`` is a distribution that is asked for with that extra.
+    ``name[extra]`` is a distribution that is asked for with that extra. ``packages`` are
+    requirements of the server that has this worker: loose ones, so that the project's own win.
     """
 
     installed: tuple[str, ...] = ()
     use: str
+    packages: tuple[str, ...] = ()
 
 
 class Definition(_Model):

@@ -17,6 +17,7 @@ from typing import Any
 from rockery.errors import Location, Problem
 from rockery.extension.definition import Definition, EntrypointRules, Evidence
 from rockery.extension.module import Module, Modules, Value, required_arguments
+from rockery.extension.settings import Settings
 from rockery.project import pyproject
 from rockery.project.pyproject import PyProject
 from rockery.project.source import inside
@@ -61,10 +62,15 @@ class Search:
 
 
 def search(
-    folder: Path, name: str, definition: Definition, python: str, project: PyProject | None
+    folder: Path,
+    name: str,
+    definition: Definition,
+    python: str,
+    project: PyProject | None,
+    settings: Settings,
 ) -> Search:
     """Find the application of the project in ``folder`` whose rock is called ``name``."""
-    hunt = _Hunt(folder, name.replace("-", "_").lower(), definition, python)
+    hunt = _Hunt(folder, name.replace("-", "_").lower(), definition, python, settings)
     found = hunt.by_evidence(project) or hunt.by_search()
     if found is not None:
         return Search(found, tuple(hunt.notes))
@@ -77,6 +83,7 @@ class _Hunt:
     name: str
     definition: Definition
     python: str
+    settings: Settings = field(default_factory=Settings)
     notes: list[Problem] = field(default_factory=list)
     rejected: list[Problem] = field(default_factory=list)
     broken: dict[str, Problem] = field(default_factory=dict)
@@ -102,9 +109,8 @@ class _Hunt:
         return None
 
     def _told(self, project: PyProject | None) -> Iterator[tuple[str, Location, str]]:
-        own = self._settings(project)
-        if own:
-            yield own
+        if own := self.settings.entrypoint:
+            yield own, self.settings.where(own), self.settings.source
         for evidence in self.rules.evidence:
             if evidence.toml is not None:
                 yield from self._toml(evidence.toml, project)
@@ -112,14 +118,6 @@ class _Hunt:
                 yield from self._variable(*evidence.variable)
             else:
                 yield from self._commands(evidence)
-
-    def _settings(self, project: PyProject | None) -> tuple[str, Location, str] | None:
-        """Return rockery's own setting: in ``pyproject.toml``, else in ``rockery.toml``."""
-        told = project.get("tool", "rockery", "entrypoint") if project else None
-        if isinstance(told, str) and project:
-            return told, project.where(told), "[tool.rockery]"
-        told = _toml_file(self.folder / "rockery.toml").get("entrypoint")
-        return (told, Location("rockery.toml"), "rockery.toml") if isinstance(told, str) else None
 
     def _toml(
         self, place: tuple[str, str], project: PyProject | None

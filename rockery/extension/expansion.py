@@ -9,13 +9,14 @@ from typing import Any
 
 from rockery.errors import Location, Problem, ProjectError
 from rockery.extension import definition as definitions
-from rockery.extension import dependencies, entrypoint, shipping
-from rockery.extension.definition import Definition
-from rockery.extension.dependencies import Dependencies
+from rockery.extension import dependencies, entrypoint, lock, settings, shipping
+from rockery.extension.definition import Definition, WorkerRule
+from rockery.extension.dependencies import Asked, Dependencies
 from rockery.extension.entrypoint import Entrypoint
 from rockery.extension.merging import merged
 from rockery.extension.plain import plain
-from rockery.extension.requirements import Target
+from rockery.extension.requirements import Target, first_name
+from rockery.extension.settings import Settings
 from rockery.project import Project, bases, document, pyproject
 from rockery.project.document import Document
 
@@ -167,6 +168,7 @@ class _Expanding:
         self.user = self._own_terms(user)
         self.snippet: dict[str, Any] = {}
         self.entrypoint: Entrypoint | None = None
+        self.settings = Settings()
         base = str(user.get("build-base" if user.get("base") == bases.BARE else "base", ""))
         self.python = bases.python_of(bases.spelled(base)) or "3.11"
         self.target = Target(self.python, _architecture(user.get("platforms")))
@@ -179,12 +181,16 @@ class _Expanding:
         except ProjectError as error:
             self.problems += error.problems
             project = None
+        try:
+            self.settings = settings.read(self.project.folder, project)
+        except ProjectError as error:
+            self.problems += error.problems
         needed = self._dependencies(project)
         self._check_requires(needed)
         self._find_entrypoint(project)
         shipped = self._ship()
         self.notes += [*needed.notes, *shipped.notes]
-        self.problems += [*needed.requirements.problems, *shipped.problems]
+        self.problems += [*needed.problems, *shipped.problems]
         if not self.problems:
             self.snippet = self._render(needed, shipped)
             self._check_parts()
@@ -262,35 +268,59 @@ class _Expanding:
             )
 
     def _dependencies(self, project: pyproject.PyProject | None) -> Dependencies:
-        part = self._part("dependencies")
-        packages = {
-            self._where("dependencies", "python-packages", index): str(text)
-            for index, text in enumerate(_list(part.get("python-packages")))
+        servers = {
+            first_name(text)
+            for rule in self.definition.workers
+            for text in (*rule.installed, *rule.packages)
         }
-        files = tuple(str(file) for file in _list(part.get("python-requirements")))
-        return dependencies.gather(
-            self.project.folder, project, self.target, files=files, packages=packages
+        asked = Asked(
+            self.definition.name,
+            self._part("dependencies"),
+            lambda *path: self._where("dependencies", *path),
+            self.settings,
+            self.definition.requires.one_of,
+            frozenset(servers),
         )
+        found = dependencies.gather(self.project.folder, project, self.target, asked)
+        if found.server_apart:
+            self._move_to_server()
+        return found
+
+    def _move_to_server(self) -> None:
+        """Take what only ``plugin: python`` knows to the part that has this plugin."""
+        name, server = f"{self.definition.name}/dependencies", f"{self.definition.name}/server"
+        part = self._part("dependencies")
+        moved = {key: part[key] for key in ("python-packages", "python-constraints") if key in part}
+        if not moved:
+            return
+        parts = dict(self.user["parts"])
+        parts[name] = {key: value for key, value in part.items() if key not in moved}
+        parts[server] = merged(moved, parts.get(server))
+        self.user = {**self.user, "parts": parts}
+        self.spelled.setdefault(server, self.spelled.get(name, name))
 
     def _check_requires(self, needed: Dependencies) -> None:
         """Report a requirement that is certainly missing; only a resolution tells the rest."""
         wanted = self.definition.requires.one_of
         what = " or ".join(wanted)
         if needed.source is None:
-            if not needed.requirements.wanted:
+            if not needed.requirements.wanted and not needed.problems:
                 self.problems.append(self._no_source(what))
             return
         if not wanted or any(needed.requirements.asks_for(name) for name in wanted):
             return
-        if needed.requirements.problems:
+        if needed.problems:
             return  # what cannot be read may well be the one that is missed
         known = plain() | set(self.definition.requires.never_from)
-        if needed.requirements.complete and all(
-            each.name in known and not each.extras for each in needed.requirements.wanted
-        ):
+        certain = needed.lock is not None or (
+            needed.requirements.complete
+            and all(each.name in known and not each.extras for each in needed.requirements.wanted)
+        )
+        if certain:
             self.problems.append(
                 Problem(
-                    f"cannot serve the project: {needed.source} does not ask for {what}",
+                    f"cannot serve the project: {needed.source} "
+                    + (f"holds no {what}" if needed.lock else f"does not ask for {what}"),
                     "missing-requirement",
                     Location(needed.source),
                     f"add a line '{wanted[0]}' to it"
@@ -310,7 +340,7 @@ class _Expanding:
 
     def _no_source(self, what: str) -> Problem:
         folder = self.project.folder
-        locks = [name for name in dependencies.LOCKS if (folder / name).is_file()]
+        locks = [name for name in lock.PLUGINS if (folder / name).is_file()]
         others = sorted(
             path.relative_to(folder).as_posix()
             for pattern in (
@@ -344,7 +374,9 @@ class _Expanding:
         if isinstance(service, dict) and service.get("command"):
             return  # the user's own command stays, and says what is served
         name = str(self.user.get("name", ""))
-        found = entrypoint.search(self.project.folder, name, self.definition, self.python, project)
+        found = entrypoint.search(
+            self.project.folder, name, self.definition, self.python, project, self.settings
+        )
         self.entrypoint = found.entrypoint
         self.notes += found.notes
         self.problems += found.problems
@@ -376,7 +408,13 @@ class _Expanding:
                         f"write '{'-' * entry.startswith('-')}{app}/{entry.lstrip('-/')}'",
                     )
                 )
-        return shipping.ship(self.project.folder, app, tuple(good), lambda index: positions[index])
+        return shipping.ship(
+            self.project.folder,
+            app,
+            tuple(good),
+            lambda index: positions[index],
+            self.settings.ignore,
+        )
 
     def _check_parts(self) -> None:
         """Report parts that carry the extension's name and are none of its parts."""
@@ -402,19 +440,33 @@ class _Expanding:
 
     # --- the snippet --------------------------------------------------------------------
 
-    def _worker(self, needed: Dependencies) -> str:
+    def _worker(self, needed: Dependencies) -> WorkerRule:
         for rule in self.definition.workers:
             if not rule.installed or any(
                 needed.requirements.asks_for(what) for what in rule.installed
             ):
-                return rule.use
-        return ""
+                return rule
+        return WorkerRule(use="")
+
+    def _python_parts(
+        self, needed: Dependencies, worker: WorkerRule
+    ) -> tuple[dict[str, Any], dict[str, Any] | None]:
+        """Return the part of the project's packages, and one of the server's own if need be."""
+        part = dict(needed.part)
+        if needed.server_apart:
+            packages = list(worker.packages)
+            return part, {"plugin": "python", "source": ".", "python-packages": packages}
+        packages = [*worker.packages, *part.pop("python-packages", ())]
+        head = {key: part.pop(key) for key in ("plugin", "source")}
+        return head | ({"python-packages": packages} if packages else {}) | part, None
 
     def _render(self, needed: Dependencies, shipped: shipping.Shipping) -> dict[str, Any]:
         from rockery.extension.snippet import render
 
         found = self.entrypoint
         path = found.path if found else ""
+        worker = self._worker(needed)
+        part, server = self._python_parts(needed, worker)
         return render(
             self.definition,
             {
@@ -425,8 +477,9 @@ class _Expanding:
                 "app": self.definition.app,
                 "entrypoint": found.text if found else "app:app",
                 "pythonpath": f"/{self.definition.app}/{path}" if path else "",
-                "worker": self._worker(needed),
-                "requirements": list(needed.files),
+                "worker": worker.use,
+                "dependencies": part,
+                "server": server,
                 "organize": shipped.organize,
                 "excludes": list(shipped.excludes),
             },

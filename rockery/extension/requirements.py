@@ -13,15 +13,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import (
-    InvalidSdistFilename,
-    InvalidWheelFilename,
-    canonicalize_name,
-    parse_sdist_filename,
-    parse_wheel_filename,
-)
-
 from rockery.errors import Location, Problem
 from rockery.project.source import inside
 
@@ -52,6 +43,27 @@ _GLOBAL_OPTION = re.compile(
 _LINE_OPTION = re.compile(r" (?:--(?:hash|config-settings?|global-option|install-option)|-C)\b")
 _ARCHIVE = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar")
 
+_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
+_VERSION = r"\d+(?:\.\d+)*(?:(?:a|b|rc)\d+)?(?:\.post\d+)?(?:\.dev\d+)?"
+_CLAUSE = rf"(?:(?:==|!=) ?\d+(?:\.\d+)*\.\*|(?:==|!=|<=|>=|<|>) ?{_VERSION}|~= ?\d+(?:\.\d+)+)"
+#: What most lines are. Nothing else is needed to read them, and ``packaging`` takes as long to
+#: import as all else does together.
+_PLAIN = re.compile(
+    rf"({_NAME}) ?(?:\[ ?({_NAME}(?: ?, ?{_NAME})*) ?\])? ?(?:{_CLAUSE}(?: ?, ?{_CLAUSE})*)?",
+    re.ASCII,
+)
+
+
+def normalised(name: str) -> str:
+    """Return the name of a distribution as indexes compare it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def first_name(text: str) -> str:
+    """Return the normalised name that a requirement starts with, or ""."""
+    found = re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)", text)
+    return normalised(found[1]) if found else ""
+
 
 @dataclass(frozen=True)
 class Target:
@@ -77,6 +89,17 @@ class Target:
             "sys_platform": "linux",
             "extra": extra,
         }
+
+    def applies(self, marker: str | None) -> bool:
+        """Tell whether a marker holds; one that cannot be read does."""
+        if not marker:
+            return True
+        from packaging.markers import InvalidMarker, Marker, UndefinedEnvironmentName
+
+        try:
+            return Marker(marker).evaluate(self.environment())
+        except (InvalidMarker, UndefinedEnvironmentName, ValueError, RecursionError, TypeError):
+            return True
 
 
 @dataclass(frozen=True)
@@ -117,7 +140,7 @@ class Requirements:
         """Return the first requirement of ``what``: a name, or ``name[extra]``."""
         name, _, extra = what.rstrip("]").partition("[")
         for wanted in self.wanted:
-            if wanted.name == canonicalize_name(name) and (not extra or extra in wanted.extras):
+            if wanted.name == normalised(name) and (not extra or extra in wanted.extras):
                 return wanted
         return None
 
@@ -209,6 +232,12 @@ class _Reading:
         if "://" in text.split(" ")[0].split("@")[0] or _is_path(text):
             self.located(text, where)
             return
+        if len(text) < 1000 and (plain := _PLAIN.fullmatch(text)):
+            extras = frozenset(re.split(" ?, ?", plain[2])) if plain[2] else frozenset()
+            self.wanted.append(Wanted(normalised(plain[1]), text, where, extras))
+            return
+        from packaging.requirements import InvalidRequirement, Requirement
+
         try:
             requirement = Requirement(text)
             applies = requirement.marker is None or requirement.marker.evaluate(
@@ -219,7 +248,7 @@ class _Reading:
             self.fail(f"cannot read the requirement {text[:80]!r}: {reason}", where)
             return
         if applies:
-            name = canonicalize_name(requirement.name)
+            name = normalised(requirement.name)
             self.wanted.append(
                 Wanted(name, text, where, frozenset(requirement.extras), bool(requirement.url))
             )
@@ -233,6 +262,8 @@ class _Reading:
             place = found[1]
             extras = frozenset(extra.strip() for extra in found[2].split(","))
         if marker:
+            from packaging.requirements import InvalidRequirement, Requirement
+
             try:
                 if not Requirement(f"x; {marker}").marker.evaluate(self.target.environment()):  # type: ignore[union-attr]
                     return
@@ -310,19 +341,21 @@ def _is_path(text: str) -> bool:
 
 def _name_in(place: str) -> str | None:
     if found := re.search(r"[#&]egg=([A-Za-z0-9._-]+)", place):
-        return canonicalize_name(found[1])
+        return normalised(found[1])
     file = place.split("#")[0].split("?")[0].rstrip("/").rpartition("/")[2]
-    try:
-        if file.endswith(".whl"):
-            return parse_wheel_filename(file)[0]
-        if file.endswith(_ARCHIVE):
-            return parse_sdist_filename(file)[0]
-    except (InvalidWheelFilename, InvalidSdistFilename):
-        return None
+    if file.endswith(_ARCHIVE):
+        from packaging import utils
+
+        try:
+            if file.endswith(".whl"):
+                return utils.parse_wheel_filename(file)[0]
+            return utils.parse_sdist_filename(file)[0]
+        except (utils.InvalidWheelFilename, utils.InvalidSdistFilename):
+            return None
     if place.startswith(("git+", "hg+", "svn+", "bzr+")):
         repository = re.sub(r"@[^/@]*$", "", place.split("#")[0]).rstrip("/")
         name = repository.rpartition("/")[2].removesuffix(".git")
-        return canonicalize_name(name) if re.fullmatch(r"[A-Za-z0-9._-]+", name) else None
+        return normalised(name) if re.fullmatch(r"[A-Za-z0-9._-]+", name) else None
     return None
 
 

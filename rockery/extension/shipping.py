@@ -55,14 +55,19 @@ class Shipping:
 
 
 def ship(
-    folder: Path, app: str, prime: tuple[str, ...], where: Callable[[int], Location]
+    folder: Path,
+    app: str,
+    prime: tuple[str, ...],
+    where: Callable[[int], Location],
+    ignore: tuple[str, ...] = (),
 ) -> Shipping:
     """Decide what of ``folder`` goes to ``app`` in the rock.
 
     ``prime`` are the user's entries, all below ``app``; ``where`` gives the position of one.
+    ``ignore`` are lines as of a ``.rockignore``, from the project's settings.
     Without an include among them everything is shipped that no ignore list names.
     """
-    return _Shipment(folder, app, prime, where).decide()
+    return _Shipment(folder, app, prime, where, ignore).decide()
 
 
 def rewritten(entry: str, app: str, aliases: tuple[str, ...]) -> str:
@@ -88,6 +93,7 @@ class _Shipment:
     app: str
     prime: tuple[str, ...]
     where: Callable[[int], Location]
+    ignore: tuple[str, ...] = ()
     ignored: list[Ignored] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -107,6 +113,8 @@ class _Shipment:
         own = self.folder / FILE
         if own.is_file() and inside(self.folder, own):
             self.ignores.append((FILE, _ignore(own)))
+        if self.ignore:
+            self.ignores.append(("'ignore' of rockery's settings", Ignore.parse(self.ignore)))
 
     def decide(self) -> Shipping:
         for entry in walk(self.folder, self._left_out):

@@ -16,6 +16,8 @@ from rockery.project.document import Document
 _ENVIRONMENT = ImmutableSandboxedEnvironment(
     undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
 )
+# The order of keys is for people.
+_ENVIRONMENT.policies["json.dumps_kwargs"] = {"sort_keys": False}
 
 
 def render(definition: Definition, values: dict[str, Any]) -> dict[str, Any]:

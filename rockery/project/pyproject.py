@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,11 +45,16 @@ class PyProject:
 
     def where(self, text: str) -> Location:
         """Return where ``text`` stands first, or the file."""
-        for number, line in enumerate(self.lines, start=1):
-            column = line.find(text)
-            if column >= 0:
-                return Location(FILE, number, column + 1)
-        return Location(FILE)
+        return position(FILE, self.lines, text)
+
+
+def position(file: str, lines: Iterable[str], text: str) -> Location:
+    """Return where ``text`` stands first in the lines of ``file``, or the file."""
+    for number, line in enumerate(lines, start=1):
+        column = line.find(text)
+        if column >= 0:
+            return Location(file, number, column + 1)
+    return Location(file)
 
 
 def read(folder: Path) -> PyProject | None:

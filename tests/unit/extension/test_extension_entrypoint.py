@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rockery.extension import load_definition
+from rockery.extension import load_definition, settings
 from rockery.extension.entrypoint import Search, search
 from rockery.project import pyproject
 
@@ -23,7 +23,9 @@ def hunt(
     for file, text in files.items():
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         (folder / file).write_text(text)
-    return search(folder, name, load_definition(framework), python, pyproject.read(folder))
+    project = pyproject.read(folder)
+    own = settings.read(folder, project)
+    return search(folder, name, load_definition(framework), python, project, own)
 
 
 def found(folder: Path, files: dict[str, str], framework: str = "flask-framework") -> str | None:
