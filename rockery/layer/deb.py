@@ -75,6 +75,7 @@ def unpack(store: Store, sha256: str, deb: Path) -> None:
     try:
         with store.put("packages", sha256) as folder, deb.open("rb") as stream:
             (folder / "control").mkdir()
+            (folder / "data.tar").touch()
             for name, part in _ar_members(stream):
                 if name.startswith("data.tar"):
                     with (folder / "data.tar").open("wb") as plain:
@@ -123,6 +124,28 @@ class _Section(io.RawIOBase):
         return len(piece)
 
 
+class _Zstd(io.RawIOBase):
+    """What a zstd stream holds; its errors are those of other damaged archives."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        import zstandard
+
+        self._reader = zstandard.ZstdDecompressor().stream_reader(stream)
+        self._error = zstandard.ZstdError
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        view = memoryview(buffer)  # type: ignore[arg-type]
+        try:
+            piece = self._reader.read(len(view))
+        except self._error as error:
+            raise ValueError(str(error)) from error
+        view[: len(piece)] = piece
+        return len(piece)
+
+
 def _decompressed(name: str, part: BinaryIO) -> IO[bytes]:
     buffered = io.BufferedReader(cast(io.RawIOBase, part), 1 << 20)
     suffix = name.rpartition(".")[2]
@@ -133,9 +156,7 @@ def _decompressed(name: str, part: BinaryIO) -> IO[bytes]:
     if suffix in ("xz", "lzma"):
         return lzma.open(buffered, "rb")
     if suffix == "zst":
-        import zstandard
-
-        return cast(IO[bytes], zstandard.ZstdDecompressor().stream_reader(buffered))
+        return cast(IO[bytes], io.BufferedReader(_Zstd(buffered), 1 << 20))
     raise ValueError(f"unknown compression of {name}")
 
 
@@ -155,11 +176,13 @@ def _write_members(folder: Path) -> None:
             path = member.name.removeprefix("./").rstrip("/")
             if path in ("", "."):
                 continue
-            if member.type not in _KINDS or path.startswith("/") or ".." in path.split("/"):
-                raise ValueError(f"a package may not ship {member.name}")
             target = member.linkname
             if member.islnk():
                 target = target.removeprefix("./")
+            led = [path, target] if member.islnk() else [path]
+            outside = any(p.startswith("/") or ".." in p.split("/") for p in led)
+            if member.type not in _KINDS or outside:
+                raise ValueError(f"a package may not ship {member.name}")
             members.append(
                 (
                     path,

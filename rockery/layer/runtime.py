@@ -156,7 +156,7 @@ def _asked(words: Sequence[str], base: Base, composition: Composition, *, bare: 
     for word in words[len(own) :]:
         name, meaning = split_slice(word)
         name = re.split("[:=/]", name)[0]
-        if meaning is not None and meaning not in base.rules.slices:
+        if meaning is not None and _slice(base, name, meaning) is None:
             composition.notes.append(f"{word}: no rule for this slice, so all of {name} ships")
             meaning = None
         before = asked.get(name, frozenset())
@@ -175,13 +175,18 @@ def _selector(base: Base, name: str, asked: Asked | None) -> Callable[[str], boo
     if asked is None or asked.get(name, ()) is None:
         return lambda path: kept(path) or not dropped(path)
     if meanings := asked.get(name):
-        wanted = matcher([glob for meaning in sorted(meanings) for glob in rules.slices[meaning]])
+        wanted = matcher([g for word in sorted(meanings) for g in _slice(base, name, word) or ()])
         return lambda path: kept(path) or (wanted(path) and not dropped(path))
     trims = [trim for pattern, trim in rules.trim.items() if matcher([pattern])(name)]
     only = [trim.only for trim in trims if trim.only is not None]
     wanted = matcher([glob for globs in only for glob in globs] if only else ["**"])
     unwanted = matcher([*rules.drop, *(glob for trim in trims for glob in trim.drop)])
     return lambda path: kept(path) or (wanted(path) and not unwanted(path))
+
+
+def _slice(base: Base, name: str, meaning: str) -> tuple[str, ...] | None:
+    slices = base.rules.slices
+    return slices.get(f"{name}_{meaning}", slices.get(meaning))
 
 
 def _take(

@@ -363,15 +363,22 @@ class Apt:
         text = "\n".join(said)
         main = self.base.archives[0].name
         if "No space left" in text:
-            what, remedy = "the disk is full", "free some space, or set ROCKERY_STORE"
-        elif "NO_PUBKEY" in text or "not signed" in text or "signature" in text.lower():
-            what = "its signature does not verify with the keys of this base"
+            what, code = "the disk is full", "disk-full"
+            remedy = "free some space, or set ROCKERY_STORE"
+        elif re.search(r"NO_PUBKEY|not signed|signature|public key is not available", text, re.I):
+            what = "its archive's signature does not verify with the keys of this base"
+            code = "archive-signature"
             remedy = f"use the distribution's own mirror (--mirror {main}=URL)"
-        elif "404" in text and "Release" not in text:
-            what = "the mirror no longer has a package of this resolution"
-            remedy = "resolve again with --refresh"
+        elif gone := re.search(r"Version '(\S+)' for '(\S+?)(?::\w+)?' was not found", text):
+            what = f"the archive no longer has {gone[2]} {gone[1]}"
+            code, remedy = "superseded-package", "resolve again with --refresh"
+        elif (gone := re.search(r"Failed to fetch (\S+\.deb)", text)) and re.search(
+            r"\b404\b|File not found", text
+        ):
+            what = f"the mirror no longer has {gone[1].rpartition('/')[2]}"
+            code, remedy = "superseded-package", "resolve again with --refresh"
         else:
-            what = "the archive can't be reached"
+            what, code = "the archive can't be reached", "archive-unreachable"
             remedy = (
                 f"check the network and the proxy, name another mirror (--mirror {main}=URL or "
                 "ROCKERY_MIRRORS), or use a base of this machine's own distribution"
@@ -379,7 +386,7 @@ class Apt:
         return SurroundingsError(
             Problem(
                 f"cannot fetch packages of {self.base.name}: {what}",
-                code="archive-unreachable",
+                code=code,
                 remedy=remedy,
                 details=said,
             )
