@@ -25,6 +25,9 @@ from rockery.store import Store
 #: Seconds for which a fetched index serves further resolutions.
 INDEX_LIFETIME = 600
 
+#: Bytes that must be free for apt to go on.
+_LEAST_ROOM = 1 << 20
+
 #: Release names by which a host's own sources tell whose archive a mirror carries.
 _RELEASES = {
     "debian": {"bullseye", "bookworm", "trixie", "forky", "sid", "stable", "testing", "unstable"},
@@ -348,24 +351,51 @@ class Apt:
         return "\n".join([*lines, *_carried_over()]) + "\n"
 
     def _run(self, *command: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        """Run one of apt's programs.
+
+        Raises:
+            SurroundingsError: the disk is full. apt's http method waits for ever then (seen
+                with 2.6), so the room is looked at while it runs.
+        """
+        with subprocess.Popen(
             command,
             cwd=cwd,
-            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
             errors="replace",
-            stdin=subprocess.DEVNULL,
             env={**os.environ, "APT_CONFIG": str(self.root / "apt.conf"), "LC_ALL": "C"},
+        ) as process:
+            try:
+                while True:
+                    try:
+                        out, said = process.communicate(timeout=2)
+                        break
+                    except subprocess.TimeoutExpired:
+                        if self.root.exists() and shutil.disk_usage(self.root).free < _LEAST_ROOM:
+                            raise self._full() from None
+            except BaseException:
+                process.kill()
+                raise
+        return subprocess.CompletedProcess(command, process.returncode, out, said)
+
+    def _full(self) -> SurroundingsError:
+        return SurroundingsError(
+            Problem(
+                f"cannot fetch packages of {self.base.name}: the disk is full",
+                code="disk-full",
+                remedy="free some space, or set ROCKERY_STORE",
+            )
         )
 
     def _archive_problem(self, done: subprocess.CompletedProcess[str]) -> SurroundingsError:
         said = _complaints(done)
         text = "\n".join(said)
         main = self.base.archives[0].name
-        if "No space left" in text:
-            what, code = "the disk is full", "disk-full"
-            remedy = "free some space, or set ROCKERY_STORE"
-        elif re.search(r"NO_PUBKEY|not signed|signature|public key is not available", text, re.I):
+        if "No space left" in text or "enough free space" in text:
+            return self._full()
+        if re.search(r"NO_PUBKEY|not signed|signature|public key is not available", text, re.I):
             what = "its archive's signature does not verify with the keys of this base"
             code = "archive-signature"
             remedy = f"use the distribution's own mirror (--mirror {main}=URL)"
