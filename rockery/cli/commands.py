@@ -125,10 +125,11 @@ def pack(options: Namespace, screen: Screen) -> int:
     from rockery.store import Store, default_root
 
     prepared = _prepared(options, screen)
+    folder = wishes.output(options)
     store = Store(default_root())
     made, workshop = planned(prepared, store, screen)
     name = f"{made.rock.name}_{made.version}_{made.platform}.rock"
-    path = wishes.output(options) / name
+    path = folder / name
     packed = image(made, prepared, workshop, store)
     for note in prepared.parts.notes:
         screen.note(note)
