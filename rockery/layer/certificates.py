@@ -55,11 +55,11 @@ def key_store(certificates: Mapping[str, bytes]) -> bytes:
     Java's default type, PKCS12, reads this one too (``keystore.type.compat``).
     """
     entries = []
-    for alias, text in sorted(certificates.items()):
+    for alias, text in certificates.items():
         for block in re.findall(rb"-----BEGIN CERTIFICATE-----(.+?)-----END", text, re.DOTALL):
             entries.append((alias.lower(), base64.b64decode(block)))
     data = struct.pack(">III", _MAGIC, _VERSION, len(entries))
-    for alias, der in entries:
+    for alias, der in sorted(entries):
         data += struct.pack(">I", _TRUSTED) + _utf(alias) + struct.pack(">Q", 0)
         data += _utf("X.509") + struct.pack(">I", len(der)) + der
     keyed = hashlib.sha1(usedforsecurity=False)

@@ -10,12 +10,12 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[2] / "integration"))
 
-from signed_archive import Deb  # noqa: E402
+from signed_archive import Deb
 
-from rockery.layer import deb as packages  # noqa: E402
-from rockery.layer.composition import Member  # noqa: E402
-from rockery.resolution.apt import Package, parse_stanza  # noqa: E402
-from rockery.store import Store  # noqa: E402
+from rockery.layer import deb as packages
+from rockery.layer.composition import Member
+from rockery.resolution.apt import Package, parse_stanza
+from rockery.store import Store
 
 MakeMember = Callable[[Deb], Member]
 

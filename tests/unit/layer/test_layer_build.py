@@ -6,12 +6,12 @@ import random
 import tarfile
 
 import pytest
-from rockery.store import Store
 
 from rockery.layer.compression import GZIP
 from rockery.layer.entry import Entry, directory, file, symlink
 from rockery.layer.ground import Ground
 from rockery.layer.layer import Layer, build, key, load
+from rockery.store import Store
 
 ENTRIES = [
     directory("tmp", 0o1777),
