@@ -17,16 +17,11 @@ from typing import Any
 from gunicorn import arbiter
 from gunicorn.errors import HaltServer
 
-from rock_server.listeners import drop_new, refuse_new, waiting
+from rock_server.listeners import refuse_new, waiting
 from rock_server.process import as_process
 
 #: Seconds for which no connection must have been waiting, before the listeners go.
 QUIET = 0.1
-
-#: Seconds in which a worker has let go of the listeners once it is told to leave: Gunicorn's
-#: look once per second whether they are.
-LETS_GO = 2.5
-
 
 #: Seconds after which an exporter that was started again knows what it has to.
 REMINDER = 10.0
@@ -140,10 +135,10 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc] # Gunicorn has no types
         super().stop(graceful)
 
     def _drain(self, limit: float) -> None:
-        """Have every connection accepted, then the listeners closed, before ``limit``."""
+        """Have every connection accepted that is established, before ``limit``."""
         listeners = [listener.sock for listener in self.LISTENERS]
-        dropping = [drop_new(listener) for listener in listeners]
-        if not any(dropping):
+        refusing = [refuse_new(listener) for listener in listeners]
+        if not any(refusing):
             return
         quiet_since = time.monotonic()
         while (now := time.monotonic()) - quiet_since < QUIET:
@@ -155,17 +150,6 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc] # Gunicorn has no types
             time.sleep(0.02)
             if any(map(waiting, listeners)):
                 quiet_since = time.monotonic()
-
-        # A sync worker has its copy of the listener until its last request is answered.
-        # Who connects meanwhile shall be refused, not kept waiting; but only when no worker
-        # accepts any more.
-        self.kill_workers(signal.SIGTERM)
-        limit = min(limit, time.monotonic() + LETS_GO)
-        while self.WORKERS and time.monotonic() < limit and not self._is_urgent():
-            self.reap_workers()
-            time.sleep(0.02)
-        for listener in listeners:
-            refuse_new(listener)
 
     def _is_urgent(self) -> bool:
         """Tell whether there is a signal to stop at once."""

@@ -11,10 +11,13 @@ from __future__ import annotations
 import socket
 import struct
 from array import array
-from contextlib import suppress
 
-# Linux's number for it; Python's socket module has no name.
+# Linux's numbers; Python's socket module has no names.
 _SO_ATTACH_FILTER = 26
+_SO_BINDTOIFINDEX = 62
+
+# The kernel doesn't ask whether there is an interface with this number.
+_NO_INTERFACE = 0x7FFFFFFF
 
 # A classic BPF program on the TCP header: drop what has SYN and not ACK, take the rest.
 # Packets of handshakes that have begun, and of the connections that come of them (they
@@ -31,14 +34,30 @@ _INSTRUCTIONS = (
 _TCP_INFO_UNACKED = 24
 
 
-def drop_new(listener: socket.socket) -> bool:
-    """Let new connections wait, so that their clients try again; tell whether it works here.
+def refuse_new(listener: socket.socket) -> bool:
+    """Let nobody connect any more, whoever has this socket; tell whether it works here.
 
-    To the client it looks as if its first packet had been lost: it sends another after a
-    second, and by then this listener is gone and the answer a refusal.
+    A listener that is bound to an interface on which nothing arrives is found by no new
+    connection, so its client is refused at once and can go elsewhere. Connections and
+    handshakes that were there before go on: they no longer need the listener to be found.
+    Anyone may do so from Linux 5.7 on.
     """
     if listener.family not in (socket.AF_INET, socket.AF_INET6):
         return False
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, _SO_BINDTOIFINDEX, _NO_INTERFACE)
+    except OSError:
+        return drop_new(listener)
+    return True
+
+
+def drop_new(listener: socket.socket) -> bool:
+    """Do not answer who connects; tell whether it works here.
+
+    To the client it looks as if its first packet had been lost: it sends another after a
+    second, and goes on until the listener is gone. Anyone may do so on older kernels; on
+    a 6.18 it was refused in a container.
+    """
     program = array("B", b"".join(struct.pack("=HBBI", *line) for line in _INSTRUCTIONS))
     address, _ = program.buffer_info()
     try:
@@ -57,12 +76,3 @@ def waiting(listener: socket.socket) -> int:
     except OSError:
         return 0
     return int(struct.unpack_from("=I", info, _TCP_INFO_UNACKED)[0])
-
-
-def refuse_new(listener: socket.socket) -> None:
-    """Stop listening, for every process that has this socket: who connects is refused.
-
-    Who still accepts gets an error (EINVAL).
-    """
-    with suppress(OSError):
-        listener.shutdown(socket.SHUT_RDWR)

@@ -53,7 +53,12 @@ class ThreadedProcess(Process):
         """Begin to leave."""
         if not self._leave_before:
             self._leave_before = time.monotonic() + self.cfg.keepalive + 0.5
-            self.cfg.set("keepalive", 0)
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Answer one request; Gunicorn calls it in a thread."""
+        if self._leave_before:
+            req.should_close = lambda: True
+        return super().handle_request(req, conn)  # type: ignore[misc]
 
     def notify(self) -> None:
         """Say to the master that this worker lives; Gunicorn calls it at least each second."""
