@@ -25,6 +25,8 @@ class Clients:
     number: int = 16
     keep: bool = False
     path: str = "/"
+    #: How many requests to make in all; None goes on until told to stop.
+    total: int | None = None
     seen: Counter[str] = field(default_factory=Counter)
     problems: Counter[str] = field(default_factory=Counter)
 
@@ -46,6 +48,11 @@ class Clients:
     @property
     def answered(self) -> int:
         return sum(number for what, number in self.seen.items() if what.startswith("answered"))
+
+    def finish(self, seconds: float) -> None:
+        """Return when ``total`` requests are made."""
+        self._thread.join(seconds)
+        assert not self._thread.is_alive(), f"after {seconds} s there are {self.seen}"
 
     async def _run(self) -> None:
         await asyncio.gather(*(self._client() for _ in range(self.number)))
@@ -72,6 +79,11 @@ class Clients:
 
     async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Ask once; return whether the connection may be used again."""
+        if self.total is not None:
+            if not self.total:
+                self._stopped = True
+                return False
+            self.total -= 1
         end = "keep-alive" if self.keep else "close"
         writer.write(f"GET {self.path} HTTP/1.1\r\nHost: h\r\nConnection: {end}\r\n\r\n".encode())
         async with asyncio.timeout(45):

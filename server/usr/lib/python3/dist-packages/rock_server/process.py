@@ -34,7 +34,7 @@ class Process:
 
 
 class ThreadedProcess(Process):
-    """A mixin for Gunicorn's gthread worker before it could leave politely (27 can).
+    """A mixin for Gunicorn's gthread worker before it could leave politely (newer ones can).
 
     Told to stop, it closed each connection that wasn't being answered right then, and a
     client that was about to send its next request saw a reset. Here every answer says
@@ -77,11 +77,7 @@ class ThreadedProcess(Process):
 def as_process(worker_class: type) -> type:
     """Return the worker class with what a rock's workers do besides."""
     mixin: type[Process] = Process
-    # Without importing a module that may not be needed: its class has been imported.
-    for base in worker_class.__mro__:
-        if base.__module__ == "gunicorn.workers.gthread":
-            import gunicorn.workers.gthread
-
-            if not hasattr(gunicorn.workers.gthread, "STOP_KEEPALIVE_LINGER"):
-                mixin = ThreadedProcess
+    # Later versions of gthread, which switch accepting on and off, leave as they should.
+    if any(base.__module__ == "gunicorn.workers.gthread" for base in worker_class.__mro__):
+        mixin = Process if hasattr(worker_class, "set_accept_enabled") else ThreadedProcess
     return type(worker_class.__name__, (mixin, worker_class), {})
