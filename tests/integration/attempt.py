@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shutil
@@ -10,11 +11,44 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from surroundings import EXAMPLES, ROOT
+from surroundings import EXAMPLES, ROOT, missing, tool
 
 #: What lies where the rock would go: a failed pack leaves it as it is.
 PREVIOUS = b"the previous rock\n"
 ROCK = "flask-hello_0.1_amd64.rock"
+
+NOBODY = 65534
+
+
+@functools.cache
+def as_nobody() -> tuple[str, ...]:
+    """Return what starts rockery as a user without rights; as an ordinary user that is us."""
+    if os.geteuid() != 0:
+        return (sys.executable, "-m", "rockery")
+    ids = (f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    modules = [str(ROOT), *(path for path in sys.path if path.endswith("-packages"))]
+    user = (tool("setpriv"), *ids, "env", f"PYTHONPATH={':'.join(modules)}")
+    # Root's own Python may lie where nobody else can look.
+    for python in (sys.executable, f"/usr/bin/python{version}"):
+        command = (*user, python, "-m", "rockery")
+        if subprocess.run([*command, "list-extensions"], capture_output=True).returncode == 0:
+            return command
+    return missing(
+        f"a Python {version} that every user can run", f"apt-get install python{version}"
+    )
+
+
+def give(folder: Path) -> None:
+    """Make ``folder`` that user's, and let them reach it."""
+    if os.geteuid() != 0:
+        return
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
+    for path in folder.parents:
+        mode = path.stat().st_mode
+        if mode & 0o001 == 0:
+            path.chmod(mode | 0o001)
 
 
 class Attempt:
@@ -51,20 +85,17 @@ class Attempt:
         given = {"PYTHONPATH": str(ROOT), "ROCKERY_STORE": str(self.store), **(env or {})}
         return {**os.environ, **given}
 
-    def command(self, *words: str | Path, prefix: Sequence[str] = ()) -> list[str]:
-        """Return the command line of rockery with ``words``."""
-        return [*prefix, sys.executable, "-m", "rockery", *map(str, words)]
-
     def run(
         self,
         *words: str | Path,
         prefix: Sequence[str] = (),
+        rockery: Sequence[str] = (sys.executable, "-m", "rockery"),
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run rockery with ``words`` in the project's folder."""
         return subprocess.run(
-            self.command(*words, prefix=prefix),
+            [*prefix, *rockery, *map(str, words)],
             cwd=cwd or self.folder,
             env=self.environment(env),
             stdin=subprocess.DEVNULL,
@@ -81,6 +112,7 @@ class Attempt:
         says: str,
         errors: int = 1,
         prefix: Sequence[str] = (),
+        rockery: Sequence[str] = (sys.executable, "-m", "rockery"),
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
     ) -> str:
@@ -89,7 +121,7 @@ class Attempt:
         ``says`` is a regular expression for the message; returns standard error.
         """
         traces = self.traces()
-        done = self.run(*words, prefix=prefix, env=env, cwd=cwd)
+        done = self.run(*words, prefix=prefix, rockery=rockery, env=env, cwd=cwd)
         told = f"exit status {done.returncode}\n{done.stdout}{done.stderr}"
         assert done.returncode == status, told
         assert done.stdout == "", "standard output carries results alone"
@@ -106,7 +138,7 @@ class Attempt:
             for path in sorted(self.folder.rglob("*"))
         }
         unfinished = self.store / "tmp"
-        return files, sorted(os.listdir(unfinished)) if unfinished.is_dir() else []
+        return files, sorted(unfinished.iterdir()) if unfinished.is_dir() else []
 
 
 def _readable(path: Path) -> bool:
