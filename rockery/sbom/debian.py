@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
-from debian.copyright import Copyright
+from debian_inspector.copyright import (
+    CopyrightFilesParagraph,
+    CopyrightLicenseParagraph,
+    DebianCopyright,
+)
 from packageurl import PackageURL
 
 from rockery.layer.deb import PackageContents
@@ -17,9 +19,6 @@ from rockery.resolution.apt import Package
 from rockery.sbom.licence import NO_LICENCE, Licence, joined, known, reference
 from rockery.sbom.material import Material
 from rockery.sbom.text import recognised
-
-# It warns of spellings that it repairs itself.
-logging.getLogger("debian.copyright").setLevel(logging.ERROR)
 
 #: Names of DEP-5 (https://dep-team.pages.debian.net/deps/dep5/) that SPDX spells otherwise.
 _NAMES = {
@@ -111,16 +110,14 @@ def licence(text: str, source: str) -> Licence:
     file as its text.
     """
     try:
-        parsed = Copyright(text.splitlines(keepends=True), strict=False)
-        paragraphs: list[Any] = [paragraph.license for paragraph in parsed.all_files_paragraphs()]
-        alone: list[Any] = [paragraph.license for paragraph in parsed.all_license_paragraphs()]
+        paragraphs = DebianCopyright.from_text(text).paragraphs
     except Exception:
         # What a package ships is no fault of the user's, and the parser raises many kinds.
         return reference(f"{source}-copyright", text)
-    texts = {
-        one.synopsis: one.text for one in [*alone, *paragraphs] if one is not None and one.text
-    }
-    names = {one.synopsis.strip() for one in paragraphs if one is not None}
+    of_files = [p.license for p in paragraphs if isinstance(p, CopyrightFilesParagraph)]
+    alone = [p.license for p in paragraphs if isinstance(p, CopyrightLicenseParagraph)]
+    texts = {one.name: one.text for one in [*alone, *of_files] if one.name and one.text}
+    names = {one.name.strip() for one in of_files if one.name}
     found = [expression(name, texts) for name in sorted(names) if name]
     return joined(found) if found else reference(f"{source}-copyright", text)
 
