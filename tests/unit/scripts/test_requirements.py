@@ -16,7 +16,7 @@ LOCKED = (ROOT / "requirements-dev.txt").read_text()
 def wanted() -> list[Requirement]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     lines = (ROOT / "scripts/requirements-dev.in").read_text().splitlines()
-    own = [line for line in lines if line and not line.startswith("#")]
+    own = [text for line in lines if (text := line.partition("#")[0].strip())]
     return [Requirement(text) for text in project["dependencies"] + own]
 
 
