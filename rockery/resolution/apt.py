@@ -33,6 +33,13 @@ _RELEASES = {
     "debian": {"bullseye", "bookworm", "trixie", "forky", "sid", "stable", "testing", "unstable"},
     "ubuntu": {"jammy", "noble", "oracular", "plucky", "questing", "resolute"},
 }
+
+#: The same as the archives' Release files say it: origin and label.
+_ORIGINS = {
+    "Debian/Debian": "debian",
+    "Debian/Debian-Security": "debian-security",
+    "Ubuntu/Ubuntu": "ubuntu",
+}
 _PORTS = "ubuntu-ports"
 _ARCHIVES = ("debian", "debian-security", "ubuntu", _PORTS)
 
@@ -107,16 +114,17 @@ class Mirrors:
         Raises:
             SurroundingsError: no mirror is known for the base's main archive.
         """
-        host = _host_mirrors()
-        found = {}
-        for archive in base.archives:
-            names = [archive.name]
-            if base.distribution == "ubuntu" and architecture != "amd64":
-                names.insert(0, _PORTS)
-            for name in names:
-                if url := self.given.get(name) or host.get(name):
-                    found[archive.name] = url
-                    break
+        found: dict[str, str] = {}
+        # Each asks apt, which takes a moment: the next only where the one before doesn't know.
+        for mirrors in (lambda: self.given, _fetched_mirrors, _configured_mirrors):
+            if missing := [archive for archive in base.archives if archive.name not in found]:
+                known = mirrors()
+                for archive in missing:
+                    names = [archive.name]
+                    if base.distribution == "ubuntu" and architecture != "amd64":
+                        names.insert(0, _PORTS)
+                    if url := next((known[name] for name in names if name in known), None):
+                        found[archive.name] = url
         main = base.archives[0].name
         if main not in found:
             raise SurroundingsError(
@@ -130,30 +138,47 @@ class Mirrors:
         return found
 
 
-def _host_mirrors() -> dict[str, str]:
-    """Return the mirrors that the host's own apt uses, by the archive's name."""
-    listing = subprocess.run(
-        ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages"],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "LC_ALL": "C"},
-    )
+def _fetched_mirrors() -> dict[str, str]:
+    """Return the mirrors whose indexes the host's apt has, by the archive's name.
+
+    There each archive says itself what it is.
+    """
+    fields = "$(REPO_URI) $(ORIGIN)/$(LABEL)"
+    said = _ask_apt("apt-get", "indextargets", "--format", fields, "Created-By: Packages")
     mirrors: dict[str, str] = {}
-    for line in listing.stdout.splitlines():
-        url, _, suite = line.partition(" ")
-        if not url.startswith(("http://", "https://", "file:", "copy:", "mirror")):
-            continue
-        release = suite.split("/")[0].split("-")[0]
-        for distribution, releases in _RELEASES.items():
-            if release not in releases:
-                continue
-            name = distribution
-            if distribution == "debian" and "security" in suite:
-                name = "debian-security"
-            elif distribution == "ubuntu" and "ports" in url:
-                name = _PORTS
-            mirrors.setdefault(name, url)
+    for line in said.splitlines():
+        url, _, origin = line.partition(" ")
+        if name := _ORIGINS.get(origin):
+            mirrors.setdefault(_PORTS if name == "ubuntu" and "ports" in url else name, url)
     return mirrors
+
+
+def _configured_mirrors() -> dict[str, str]:
+    """Return the mirrors the host's apt is set up for, told by their releases' names.
+
+    Third parties use these names too, but for few suites; the distribution has several.
+    """
+    said = _ask_apt("apt-get", "update", "--print-uris")
+    suites: dict[str, dict[str, int]] = {}
+    for url, suite in re.findall(r"^'(\S+?/)dists/(\S+)/InRelease' ", said, re.MULTILINE):
+        release, _, part = suite.replace("/", "-").partition("-")
+        for distribution, releases in _RELEASES.items():
+            if release in releases and part in ("", "updates", "security", "backports"):
+                name = distribution
+                if distribution == "debian" and part == "security":
+                    name = "debian-security"
+                elif distribution == "ubuntu" and "ports" in url:
+                    name = _PORTS
+                urls = suites.setdefault(name, {})
+                urls[url] = urls.get(url, 0) + 1
+    return {name: max(urls, key=lambda url: urls[url]) for name, urls in suites.items()}
+
+
+def _ask_apt(*command: str) -> str:
+    done = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"}, check=False
+    )
+    return done.stdout
 
 
 class UnknownPackageError(ProjectError):
