@@ -114,9 +114,13 @@ class Mirrors:
         Raises:
             SurroundingsError: no mirror is known for the base's main archive.
         """
+
+        def given() -> Mapping[str, str]:
+            return self.given
+
         found: dict[str, str] = {}
         # Each asks apt, which takes a moment: the next only where the one before doesn't know.
-        for mirrors in (lambda: self.given, _fetched_mirrors, _configured_mirrors):
+        for mirrors in (given, _fetched_mirrors, _configured_mirrors):
             if missing := [archive for archive in base.archives if archive.name not in found]:
                 known = mirrors()
                 for archive in missing:
