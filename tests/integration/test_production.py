@@ -87,7 +87,7 @@ def ended(engine: docker.DockerClient) -> Iterator[Ended]:
     def run(image: str, *arguments: str, **options: Any) -> tuple[int, str]:
         container = engine.containers.run(image, list(arguments) or None, detach=True, **options)
         containers.append(container)
-        status = container.wait(timeout=30)["StatusCode"]
+        status = container.wait(timeout=60)["StatusCode"]
         return int(status), container.logs().decode(errors="replace")
 
     yield run
@@ -249,9 +249,9 @@ def test_what_a_failure_means_is_the_users(image: Image, engine: docker.DockerCl
     container = engine.containers.run(restarting, environment={"BREAK": "import"}, detach=True)
     try:
         deadline = time.monotonic() + 20
-        while container.logs().count(b"Starting gunicorn") < 3 and time.monotonic() < deadline:
+        while container.logs().count(b"Starting gunicorn") < 2 and time.monotonic() < deadline:
             time.sleep(0.2)
-        assert container.logs().count(b"Starting gunicorn") >= 3
+        assert container.logs().count(b"Starting gunicorn") >= 2
         container.reload()
         assert container.status == "running"
     finally:
@@ -278,11 +278,11 @@ def test_every_example_runs_hardened(
         assert rock.container.exec_run(healthy).output == b"healthy\n"
         assert rock.stop() == 0
         assert "Traceback" not in rock.logs()
-        assert "rror" not in rock.container.logs(stderr=False).decode()
+        assert not re.search(r"error|warning", rock.container.logs(stderr=False).decode(), re.I)
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
-@pytest.mark.parametrize("user", USERS)
+@pytest.mark.parametrize("user", ["as the image says", "anyone"])
 def test_without_a_folder_for_temporary_files(
     framework: str, user: str, image: Image, serve: Serve, engine: docker.DockerClient
 ) -> None:

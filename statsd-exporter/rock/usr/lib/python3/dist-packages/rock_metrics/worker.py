@@ -44,11 +44,14 @@ class Server(_Server):  # type: ignore[misc] # nor has Uvicorn, where it isn't i
         """Stop accepting, let go, then stop as Uvicorn does."""
         for server in self.servers:
             server.close()
+        # Now, and not by Uvicorn at the end: by then the number may be another file's.
+        for listener in sockets or []:
+            listener.close()
         self.observed.last_requests = True
         limit = time.monotonic() + self.config.timeout_keep_alive + 0.5
         while self.server_state.connections and time.monotonic() < limit and not self._is_at_once:
             await asyncio.sleep(0.02)
-        await super().shutdown(sockets)
+        await super().shutdown()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to stop; at once where that was asked for."""
@@ -76,12 +79,13 @@ class UvicornWorker(_UvicornWorker):  # type: ignore[misc] # Gunicorn has no typ
         self.wsgi: Observed = Observed(self.wsgi, self.log, getattr(self.app, "ready_path", "/"))
 
     async def _serve(self) -> None:
-        # As Uvicorn's own, with another server.
+        # As Uvicorn's own, with another server; and with plain sockets, since uvloop closes
+        # what Gunicorn has around them a second time.
         self.config.app = self.wsgi
         server = Server(self.config)
         server.observed = self.wsgi
         self._install_sigquit_handler()
-        await server.serve(sockets=self.sockets)
+        await server.serve(sockets=[getattr(one, "sock", one) for one in self.sockets])
         if not server.started:
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
 
