@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from typing import Any, ClassVar, Literal, TypeVar
 
 from rockery.data import data_folder
 from rockery.errors import Location, Problem, ProjectError
-from rockery.project import wording
+from rockery.project import conformity, wording
 from rockery.project.document import Document
 
 #: Where a project keeps definitions of its own.
@@ -17,29 +17,37 @@ OWN = "rockery-extensions"
 
 _FILE = "extension.yaml"
 
+_T = TypeVar("_T")
 
-class _Model(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=lambda name: name.replace("_", "-")
-    )
+#: How pydantic takes the classes here, when it is asked what is wrong with a file.
+_CONFIG: dict[str, Any] = {
+    "extra": "forbid",
+    "alias_generator": lambda name: name.replace("_", "-"),
+}
 
 
-class Requires(_Model):
+@dataclass(frozen=True)
+class Requires:
     """Which distributions have to be among the installed ones: at least one of ``one_of``.
 
     ``never_from`` are others that are known not to bring one of them along.
     """
 
+    __pydantic_config__: ClassVar[dict[str, Any]] = _CONFIG
+
     one_of: tuple[str, ...] = ()
     never_from: tuple[str, ...] = ()
 
 
-class Evidence(_Model):
+@dataclass(frozen=True)
+class Evidence:
     """A place besides the code that may say where the application is; one of the three.
 
     ``toml`` is a file and a dotted key in it, ``variable`` a file of ``NAME=value`` lines and
     a name, ``commands`` programs that are given the application, in files by glob.
     """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _CONFIG
 
     toml: tuple[str, str] | None = None
     variable: tuple[str, str] | None = None
@@ -47,7 +55,8 @@ class Evidence(_Model):
     files: tuple[str, ...] = ()
 
 
-class EntrypointRules(_Model):
+@dataclass(frozen=True)
+class EntrypointRules:
     """How the application is found.
 
     ``modules`` and ``packages`` with their ``submodules`` are looked at first, then the rest
@@ -55,10 +64,12 @@ class EntrypointRules(_Model):
     ``factories``.
     """
 
+    __pydantic_config__: ClassVar[dict[str, Any]] = _CONFIG
+
     interface: Literal["wsgi", "asgi"]
     constructors: tuple[str, ...]
-    not_constructors: tuple[str, ...] = ()
     names: tuple[str, ...]
+    not_constructors: tuple[str, ...] = ()
     factories: tuple[str, ...] = ()
     modules: tuple[str, ...] = ("app", "main")
     packages: tuple[str, ...] = ("app", "src", "{name}")
@@ -67,19 +78,23 @@ class EntrypointRules(_Model):
     evidence: tuple[Evidence, ...] = ()
 
 
-class WorkerRule(_Model):
+@dataclass(frozen=True)
+class WorkerRule:
     """The worker to ``use`` where one of ``installed`` is; without it, always.
 
     ``name[extra]`` is a distribution that is asked for with that extra. ``packages`` are
     requirements of the server that has this worker: loose ones, so that the project's own win.
     """
 
-    installed: tuple[str, ...] = ()
+    __pydantic_config__: ClassVar[dict[str, Any]] = _CONFIG
+
     use: str
+    installed: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
 
 
-class Definition(_Model):
+@dataclass(frozen=True)
+class Definition:
     """One extension.
 
     ``app`` is where the project's files go in the rock, ``app_aliases`` what users may write
@@ -88,18 +103,20 @@ class Definition(_Model):
     can name is listed in ``docs/extensions.md``.
     """
 
+    __pydantic_config__: ClassVar[dict[str, Any]] = _CONFIG
+
     name: str
     summary: str
-    formerly: tuple[str, ...] = ()
-    bases: tuple[str, ...] | None = None
     service: str
     app: str
-    app_aliases: tuple[str, ...] = ()
-    part_aliases: dict[str, str] = Field(default_factory=dict)
-    requires: Requires = Field(default_factory=Requires)
     entrypoint: EntrypointRules
-    workers: tuple[WorkerRule, ...] = ()
     snippet: str
+    formerly: tuple[str, ...] = ()
+    bases: tuple[str, ...] | None = None
+    app_aliases: tuple[str, ...] = ()
+    part_aliases: dict[str, str] = field(default_factory=dict)
+    requires: Requires = field(default_factory=Requires)
+    workers: tuple[WorkerRule, ...] = ()
 
 
 def names(project_folder: Path | None = None) -> tuple[str, ...]:
@@ -145,13 +162,37 @@ def _read(name: str, file: Path) -> Definition:
     own = file.parent.parent.name == OWN
     document = Document.read(file, f"{OWN}/{name}/{_FILE}" if own else f"{name}/{_FILE}")
     data: dict[str, Any] = {"name": name, **document.data}
-    try:
-        return Definition.model_validate(data)
-    except ValidationError as error:
-        raise ProjectError(*_problems(error, document)) from error
+    if not conformity.conforms(data, "extension"):
+        from pydantic import TypeAdapter, ValidationError
+
+        try:
+            return TypeAdapter(Definition).validate_python(data)
+        except ValidationError as error:
+            raise ProjectError(*_problems(error, document)) from error
+    nested = {
+        "requires": _made(Requires, data.get("requires", {})),
+        "entrypoint": _made(
+            EntrypointRules,
+            {
+                **data["entrypoint"],
+                "evidence": [
+                    _made(Evidence, each) for each in data["entrypoint"].get("evidence", ())
+                ],
+            },
+        ),
+        "workers": [_made(WorkerRule, each) for each in data.get("workers", ())],
+    }
+    return _made(Definition, {**data, **nested})
 
 
-def _problems(error: ValidationError, document: Document) -> list[Problem]:
+def _made(class_: type[_T], data: Mapping[str, Any]) -> _T:
+    """Make a dataclass of data that conforms: lists become tuples."""
+    given = {each.name: each.name.replace("_", "-") for each in fields(class_)}  # type: ignore[arg-type]
+    values = {name: data[key] for name, key in given.items() if key in data}
+    return class_(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+
+
+def _problems(error: Any, document: Document) -> list[Problem]:
     found = wording.translate(error, document.where)
     missing = [
         Problem(

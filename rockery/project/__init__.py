@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rockery.errors import Location, Problem, ProjectError
+from rockery.project import rules
 from rockery.project.document import Document
 
 #: Where the file may be, in the order in which it is looked for.
@@ -32,10 +33,8 @@ def load(folder: Path, *, base: str | None = None, build_base: str | None = None
 
     Raises one :class:`ProjectError` with everything that is wrong in the file.
     """
-    from rockery.project import schema  # pydantic costs more than reading the file
-
     project = read(folder, base=base, build_base=build_base)
-    found = schema.problems(project.data, project.where)
+    found = rules.problems(project.data, project.where)
     if found:
         raise ProjectError(*found)
     return project

@@ -16,14 +16,21 @@ from rockery.project.value import (
     Texts,
     _kebab,
     _list,
-    kind,
 )
+from rockery.project.wording import kind
 
 _SCRIPTS = ("override-pull", "override-build", "override-stage", "override-prime")
 
 
 class Permission(Model):
     """Owner, group and mode of the paths that ``path`` matches; ``*`` matches ``/`` too."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "additionalProperties": False,
+            "dependentRequired": {"owner": ["group"], "group": ["owner"]},
+        }
+    )
 
     path: Text = "*"
     owner: int | None = None

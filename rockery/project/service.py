@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from rockery.project.value import Duration, Model, Text, TextByName, Texts, _mapping
 
@@ -70,6 +70,16 @@ class ExecCheck(Model):
 
 class Check(Model):
     """One health check: exactly one of ``http``, ``tcp`` and ``exec``."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "allOf": [
+                {"not": {"required": ["http", "tcp"]}},
+                {"not": {"required": ["http", "exec"]}},
+                {"not": {"required": ["tcp", "exec"]}},
+            ]
+        }
+    )
 
     override: Override | None = None
     level: Literal["alive", "ready"] | None = None

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 
-_DURATION = re.compile(
-    r"0|(\d+(\.\d*)?|\.\d+)((ns|us|µs|ms|s|m|h)(\d+(\.\d*)?|\.\d+)?)*(ns|us|µs|ms|s|m|h)"
-)
+from rockery.project.wording import kind
+
+_DURATION = r"0|((\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h))+"
+_MODE = "(0o)?[0-7]{1,5}"
 
 
 def _kebab(name: str) -> str:
@@ -56,36 +57,32 @@ def _path(value: str) -> str:
 
 
 def _duration(value: str) -> str:
-    if not _DURATION.fullmatch(value):
+    if not re.fullmatch(_DURATION, value):
         raise ValueError(f"{value!r} is no duration such as '30s', '500ms' or '1m30s'")
     return value
 
 
 def _octal(value: str) -> str:
-    if not re.fullmatch(r"(0o)?[0-7]{1,5}", value):
+    if not re.fullmatch(_MODE, value):
         raise ValueError(f"{value!r} is no mode such as '755' or '0644'")
     return value
 
 
+def _shown(**schema: Any) -> WithJsonSchema:
+    """Give what editors go by; a text may be written as a number."""
+    return WithJsonSchema({"type": ["string", "number"], **schema})
+
+
 #: Text; a number counts as it is written, a truth value has to be quoted.
-Text = Annotated[str, BeforeValidator(_text)]
+Text = Annotated[str, BeforeValidator(_text), _shown()]
 Texts = Annotated[tuple[Text, ...], BeforeValidator(_list)]
 TextByName = Annotated[dict[str, Text], BeforeValidator(_mapping)]
 #: A relative path, a glob, or either with ``-`` in front.
-RelativePath = Annotated[Text, AfterValidator(_path)]
+RelativePath = Annotated[
+    Text,
+    AfterValidator(_path),
+    _shown(minLength=1, pattern=r"^-?(?!/)(?!(.*/)?\.\.(/|$))[\s\S]+$"),
+]
 RelativePaths = Annotated[tuple[RelativePath, ...], BeforeValidator(_list)]
-Duration = Annotated[Text, AfterValidator(_duration)]
-Mode = Annotated[Text, AfterValidator(_octal)]
-
-
-def kind(value: Any) -> str:
-    """Name what ``value`` is to someone who writes YAML."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, bool):
-        return f"the truth value {str(value).lower()}"
-    if isinstance(value, int | float):
-        return f"the number {value}"
-    if isinstance(value, str):
-        return "a text"
-    return "a list" if isinstance(value, list | tuple) else "keys and values"
+Duration = Annotated[Text, AfterValidator(_duration), _shown(pattern=f"^({_DURATION})$")]
+Mode = Annotated[Text, AfterValidator(_octal), _shown(pattern=f"^{_MODE}$")]

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 from rockery.errors import Location, Problem
-from rockery.project.value import kind
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
-    from rockery.project.schema import Where
+    from rockery.project.rules import Where
 
 _NEEDS = {
     "int_type": "a whole number",
@@ -30,18 +28,33 @@ _NEEDS = {
 }
 
 
+def kind(value: Any) -> str:
+    """Name what ``value`` is to someone who writes YAML."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return f"the truth value {str(value).lower()}"
+    if isinstance(value, int | float):
+        return f"the number {value}"
+    if isinstance(value, str):
+        return "a text"
+    return "a list" if isinstance(value, list | tuple) else "keys and values"
+
+
 def nearest(word: str, words: Iterable[str]) -> str:
     """Return "; did you mean 'x'?" for the nearest of ``words``, or nothing."""
+    import difflib  # needed only when something is wrong
+
     found = difflib.get_close_matches(word, list(words), n=1, cutoff=0.6)
     return f"; did you mean {found[0]!r}?" if found else ""
 
 
 def translate(
-    error: ValidationError, where: Where, *, skip: Collection[Location | None] = ()
+    error: ValidationError | None, where: Where, *, skip: Collection[Location | None] = ()
 ) -> list[Problem]:
     """Return a problem for each finding whose position isn't in ``skip`` already."""
     found: dict[tuple[str | int, ...], Problem] = {}
-    for finding in error.errors(include_url=False):
+    for finding in error.errors(include_url=False) if error else ():
         path = finding["loc"]
         place = where(*path)
         if place in skip or path in found:
