@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -17,6 +18,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Asked for by scripts all the time; all else costs more than the answer.
         print(f"rockcraft {__version__} (rockery)" if rockcraft else f"rockery {__version__}")
         return 0
-    from rockery.cli.run import run
+    from rockery.cli.run import INTERRUPTED, run
 
-    return run(words, program="rockcraft" if rockcraft else "rockery")
+    status = run(words, program="rockcraft" if rockcraft else "rockery")
+    if status == INTERRUPTED and arguments is None:
+        # Python would end with the signal itself where the interrupt came inside an exec().
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    return status

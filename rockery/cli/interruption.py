@@ -11,6 +11,7 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -44,20 +45,6 @@ def spare(process: int | None) -> None:
         _spared.add(process)
 
 
-def bury() -> None:
-    """Wait a moment for the programs that were told to end, then kill those that are left."""
-    deadline = time.monotonic() + _PATIENCE
-    while left := descendants():
-        _reap()
-        if time.monotonic() > deadline:
-            for process in left:
-                with contextlib.suppress(OSError):
-                    os.kill(process, signal.SIGKILL)
-        if time.monotonic() > deadline + 1:
-            return
-        time.sleep(0.01)
-
-
 def descendants() -> list[int]:
     """Return the ids of all processes below this one; ended ones that nobody reaped count not."""
     children: dict[int, list[int]] = {}
@@ -82,21 +69,27 @@ def _interrupt(_number: int, _frame: object) -> None:
     for number in _SIGNALS:  # tidying up is not interrupted
         signal.signal(number, signal.SIG_IGN)
     _adopt_orphans()
-    for process in descendants():
-        with contextlib.suppress(OSError):
-            os.kill(process, signal.SIGINT)
+    _end(descendants(), signal.SIGINT)
+    deadline = time.monotonic() + _PATIENCE
+    while left := descendants():
+        if time.monotonic() > deadline:
+            _end(left, signal.SIGKILL)
+        if time.monotonic() > deadline + 1:
+            break
+        time.sleep(0.01)
+    # Only now, when nobody writes into them any more, are folders tidied up.
     raise KeyboardInterrupt
 
 
+def _end(processes: Iterable[int], number: int) -> None:
+    for process in processes:
+        with contextlib.suppress(OSError):
+            os.kill(process, number)
+
+
 def _adopt_orphans() -> None:
-    """Become the parent of whatever our programs leave behind, so that ``bury`` finds it."""
+    """Become the parent of whatever our programs leave behind, so that it can be found."""
     with contextlib.suppress(Exception):  # the signal may have come in the middle of an import
         import ctypes
 
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-
-
-def _reap() -> None:
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass

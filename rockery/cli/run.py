@@ -20,7 +20,9 @@ from rockery.errors import (
 )
 
 _FAULT = 70
-_INTERRUPTED = 130
+
+#: The exit status after Ctrl-C and the like.
+INTERRUPTED = 130
 
 
 def run(words: Sequence[str], *, program: str) -> int:
@@ -43,9 +45,8 @@ def run(words: Sequence[str], *, program: str) -> int:
         screen.problems(error.problems)
         return error.exit_status
     except KeyboardInterrupt:
-        interruption.bury()
         screen.say("interrupted; nothing was left half-written")
-        return _INTERRUPTED
+        return INTERRUPTED
     except BrokenPipeError:
         # Whoever read the output has enough of it.
         with contextlib.suppress(OSError):

@@ -33,7 +33,9 @@ def build(
     """
     tried: list[str] = []
     for go, environment in _toolchains(store, component.toolchain, tried):
-        with store.put("components", key) as folder:
+        with store.temporary() as scratch, store.put("components", key) as folder:
+            # Go's own work folder stays behind where Go is killed.
+            environment = {**environment, "GOTMPDIR": str(scratch)}
             done = subprocess.run(
                 [
                     *(go, "build", "-trimpath", "-mod=readonly", "-buildvcs=false"),
