@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 from gunicorn import arbiter
 from gunicorn.errors import HaltServer
 
+from rock_server.deaths import Deaths, died
 from rock_server.listeners import refuse_new, waiting
 from rock_server.process import as_process
 
@@ -25,31 +25,6 @@ QUIET = 0.1
 
 #: Seconds after which an exporter that was started again knows what it has to.
 REMINDER = 10.0
-
-
-class Deaths:
-    """Deaths of workers that nobody asked for, and when they are too many.
-
-    A worker that the kernel kills for memory while it boots would otherwise be replaced for
-    ever: 246 kills in 25 s, and the container was up all the time (measured).
-    """
-
-    #: So many, within so many seconds, with no request answered between them.
-    MOST = 3
-    SECONDS = 30.0
-
-    def __init__(self) -> None:
-        self._times: deque[float] = deque(maxlen=self.MOST)
-
-    def add(self, when: float, *, answered: bool) -> bool:
-        """Add a death; ``answered`` tells of the time since the last one.
-
-        Returns whether it is time to give up.
-        """
-        if answered:
-            self._times.clear()
-        self._times.append(when)
-        return len(self._times) == self.MOST and when - self._times[0] <= self.SECONDS
 
 
 class Arbiter(arbiter.Arbiter):  # type: ignore[misc] # Gunicorn has no types
@@ -100,7 +75,7 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc] # Gunicorn has no types
             HaltServer: too many died, or one couldn't boot.
         """
         before = dict(self.WORKERS)
-        died = [(pid, how) for pid in before if (how := _died(pid)) and pid not in self._told]
+        dead = [(pid, how) for pid in before if (how := died(pid)) and pid not in self._told]
         try:
             super().reap_workers()
         finally:
@@ -108,7 +83,7 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc] # Gunicorn has no types
                 if pid not in self.WORKERS:
                     self._told.discard(pid)
                     self.log.take_over(worker.handover)
-        for _, how in died:
+        for _, how in dead:
             many = self._deaths.add(time.monotonic(), answered=self.log.answered_any())
             if many and not self._leaving:
                 raise HaltServer(
@@ -163,21 +138,3 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc] # Gunicorn has no types
         for number in taken:
             self.SIG_QUEUE.put_nowait(number)
         yield from taken
-
-
-def _died(pid: int) -> str | None:
-    """Say how a process of ours ended, or None while it runs or where it ended well.
-
-    It stays to be reaped.
-    """
-    try:
-        end = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return None
-    if end is None or (end.si_code == os.CLD_EXITED and end.si_status == 0):
-        return None
-    if end.si_code == os.CLD_EXITED:
-        return f"ended with exit status {end.si_status}"
-    name = signal.Signals(end.si_status).name
-    at_limit = ", as the kernel does at the memory limit" if name == "SIGKILL" else ""
-    return f"was killed by {name}{at_limit}"
