@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -39,19 +38,19 @@ def v2(cpu: str = "max 100000", memory: str = "max", group: str = "/") -> dict[s
 
 
 def test_no_control_groups_at_all(tmp_path: Path) -> None:
-    assert limits(tmp_path, usable_cpus=3) == Limits(Fraction(3), None)
+    assert limits(tmp_path, usable_cpus=3) == Limits(3, None)
 
 
 @pytest.mark.parametrize("files", [v1(), v2()], ids=["v1", "v2"])
 def test_no_limit(tmp_path: Path, files: dict[str, str]) -> None:
-    assert limits(write(tmp_path, files), usable_cpus=4) == Limits(Fraction(4), None)
+    assert limits(write(tmp_path, files), usable_cpus=4) == Limits(4, None)
 
 
 @pytest.mark.parametrize(
     "files", [v1(50000, 96 * MIB), v2("50000 100000", str(96 * MIB))], ids=["v1", "v2"]
 )
 def test_limits_of_the_container(tmp_path: Path, files: dict[str, str]) -> None:
-    assert limits(write(tmp_path, files), usable_cpus=4) == Limits(Fraction(1, 2), 96 * MIB)
+    assert limits(write(tmp_path, files), usable_cpus=4) == Limits(0.5, 96 * MIB)
 
 
 def test_v1_without_a_namespace_names_a_group_of_the_host(tmp_path: Path) -> None:
@@ -59,7 +58,7 @@ def test_v1_without_a_namespace_names_a_group_of_the_host(tmp_path: Path) -> Non
     # /proc doesn't exist there.
     files = v1(150000, 64 * MIB)
     files["proc/self/cgroup"] = "4:memory:/docker/0a1b\n1:cpu,cpuacct:/docker/0a1b\n"
-    assert limits(write(tmp_path, files), usable_cpus=4) == Limits(Fraction(3, 2), 64 * MIB)
+    assert limits(write(tmp_path, files), usable_cpus=4) == Limits(1.5, 64 * MIB)
 
 
 def test_v1_controller_mounted_alone(tmp_path: Path) -> None:
@@ -75,7 +74,7 @@ def test_the_tightest_group_above_counts(tmp_path: Path) -> None:
     root = write(tmp_path, v2("300000 100000", "max", "/pod/container"))
     write(root, {"sys/fs/cgroup/pod/cpu.max": "100000 100000"})
     write(root, {"sys/fs/cgroup/pod/memory.max": str(128 * MIB)})
-    assert limits(root, usable_cpus=4) == Limits(Fraction(1), 128 * MIB)
+    assert limits(root, usable_cpus=4) == Limits(1, 128 * MIB)
 
 
 def test_a_group_outside_the_namespace_is_not_followed(tmp_path: Path) -> None:
@@ -90,23 +89,23 @@ def test_a_quota_above_the_usable_cpus_changes_nothing(tmp_path: Path) -> None:
 
 def test_unreadable_values_are_no_limit(tmp_path: Path) -> None:
     root = write(tmp_path, v2("nonsense", "nonsense"))
-    assert limits(root, usable_cpus=2) == Limits(Fraction(2), None)
+    assert limits(root, usable_cpus=2) == Limits(2, None)
 
 
 @pytest.mark.parametrize(
     ("cpus", "memory", "sync", "expected"),
     [
-        (Fraction(1, 2), None, True, 2),
-        (Fraction(1, 2), None, False, 1),
-        (Fraction(1), None, True, 2),
-        (Fraction(3, 2), None, False, 2),
-        (Fraction(2), None, True, 3),
-        (Fraction(2), 64, True, 1),
-        (Fraction(2), 96, True, 1),
-        (Fraction(2), 142, True, 2),
-        (Fraction(2), 256, True, 3),
-        (Fraction(8), 256, False, 4),
-        (Fraction(8), 16, False, 1),
+        (0.5, None, True, 2),
+        (0.5, None, False, 1),
+        (1, None, True, 2),
+        (1.5, None, False, 2),
+        (2, None, True, 3),
+        (2, 64, True, 1),
+        (2, 96, True, 1),
+        (2, 142, True, 2),
+        (2, 256, True, 3),
+        (8, 256, False, 4),
+        (8, 16, False, 1),
     ],
 )
 def test_rule_for_wsgi(cpus: Fraction, memory: int | None, sync: bool, expected: int) -> None:
@@ -115,5 +114,5 @@ def test_rule_for_wsgi(cpus: Fraction, memory: int | None, sync: bool, expected:
 
 
 def test_a_worker_that_takes_more_memory_lowers_the_count() -> None:
-    given = Limits(Fraction(8), 256 * MIB)
+    given = Limits(8, 256 * MIB)
     assert worker_count(given, sync=False, worker_mib=55) == 3

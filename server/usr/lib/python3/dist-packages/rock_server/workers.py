@@ -11,7 +11,6 @@ import math
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,12 +30,12 @@ _UNLIMITED = 1 << 60
 class Limits:
     """What the rock may use: ``cpus`` in CPUs, ``memory`` in bytes, None without a limit."""
 
-    cpus: Fraction
+    cpus: float
     memory: int | None = None
 
     def __str__(self) -> str:
         memory = "no memory limit" if self.memory is None else f"{self.memory // _MIB} MiB"
-        return f"{float(self.cpus):.3g} CPUs, {memory}"
+        return f"{self.cpus:.3g} CPUs, {memory}"
 
 
 def worker_count(limits: Limits, *, sync: bool, worker_mib: int) -> int:
@@ -57,7 +56,7 @@ def limits(root: Path = Path("/"), *, usable_cpus: int | None = None) -> Limits:
     ``usable_cpus`` is how many CPUs the process may run on; None asks the system. What
     can't be read is no limit.
     """
-    cpus = Fraction(usable_cpus or len(os.sched_getaffinity(0)))
+    cpus: float = usable_cpus or len(os.sched_getaffinity(0))
     quotas = [*_found(root, "cpu", _quota_v1), *_found(root, "", _quota_v2)]
     memories = [*_found(root, "memory", _memory_v1), *_found(root, "", _memory_v2)]
     return Limits(min([cpus, *quotas]), min(memories, default=None))
@@ -99,14 +98,14 @@ def _groups(root: Path, controller: str) -> Iterator[Path]:
         yield mounted
 
 
-def _quota_v1(group: Path) -> Fraction | None:
+def _quota_v1(group: Path) -> float | None:
     quota = int((group / "cpu.cfs_quota_us").read_text())
-    return Fraction(quota, int((group / "cpu.cfs_period_us").read_text())) if quota > 0 else None
+    return quota / int((group / "cpu.cfs_period_us").read_text()) if quota > 0 else None
 
 
-def _quota_v2(group: Path) -> Fraction | None:
+def _quota_v2(group: Path) -> float | None:
     quota, period = (group / "cpu.max").read_text().split()
-    return None if quota == "max" else Fraction(int(quota), int(period))
+    return None if quota == "max" else int(quota) / int(period)
 
 
 def _memory_v1(group: Path) -> int | None:
