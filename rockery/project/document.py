@@ -12,7 +12,7 @@ from rockery.errors import Location, Problem, ProjectError
 
 #: Values a file may hold once its aliases are followed. Real files hold hundreds; what is
 #: above this is an alias that repeats an alias that repeats an alias.
-_MOST_VALUES = 100_000
+_MOST_VALUES = 20_000
 
 #: The C parser recurses per level of nesting and dies of it somewhere above 10,000 levels,
 #: which a file of fewer bytes cannot have.
@@ -54,6 +54,7 @@ class Document:
         self.file = file
         self.data = data
         self._root = root
+        self._children: dict[int, dict[str, tuple[Any, yaml.Node]]] = {}
 
     @classmethod
     def read(cls, path: Path, file: str) -> Document:
@@ -112,7 +113,7 @@ class Document:
         mark = self._root.start_mark
         node: yaml.Node = self._root
         for step in path:
-            found = _child(node, step)
+            found = self._child(node, step)
             if found is None:
                 break
             mark, node = found
@@ -122,11 +123,39 @@ class Document:
         """Tell whether the file itself has a value at ``path``."""
         node: yaml.Node = self._root
         for step in path:
-            found = _child(node, step)
+            found = self._child(node, step)
             if found is None:
                 return False
             node = found[1]
         return True
+
+    def _child(self, node: yaml.Node, step: str | int) -> tuple[Any, yaml.Node] | None:
+        """Return the mark and node of a key or an item, or None."""
+        if isinstance(node, yaml.MappingNode):
+            return self._keys(node).get(str(step))
+        if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            return node.value[step].start_mark, node.value[step]
+        if isinstance(node, yaml.SequenceNode):
+            for item in node.value:
+                if isinstance(item, yaml.ScalarNode) and item.value == step:
+                    return item.start_mark, item
+        return None
+
+    def _keys(self, node: yaml.MappingNode, depth: int = 0) -> dict[str, tuple[Any, yaml.Node]]:
+        """Return where the keys of a mapping stand, its own before those it merges."""
+        if id(node) in self._children:
+            return self._children[id(node)]
+        own: dict[str, tuple[Any, yaml.Node]] = {}
+        merged: dict[str, tuple[Any, yaml.Node]] = {}
+        for key, value in node.value:
+            if key.tag == _MERGE_TAG:
+                for source in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                    if isinstance(source, yaml.MappingNode) and depth < _MOST_LEVELS:
+                        merged = self._keys(source, depth + 1) | merged
+            elif isinstance(key, yaml.ScalarNode):
+                own[key.value] = key.start_mark, value
+        self._children[id(node)] = merged | own
+        return self._children[id(node)]
 
 
 def dump(data: dict[str, Any]) -> str:
@@ -254,25 +283,6 @@ def _check_size(content: bytes | str, file: str) -> None:
             values += 1
             if values > 2 * _MOST_VALUES:
                 _fail(file, f"it holds more than {_MOST_VALUES:,} values", event)
-
-
-def _child(node: yaml.Node, step: str | int) -> tuple[Any, yaml.Node] | None:
-    if isinstance(node, yaml.MappingNode):
-        merged: tuple[Any, yaml.Node] | None = None
-        for key, value in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value == step and key.tag != _MERGE_TAG:
-                return key.start_mark, value
-            if key.tag == _MERGE_TAG:
-                for source in value.value if isinstance(value, yaml.SequenceNode) else [value]:
-                    merged = merged or _child(source, step)
-        return merged
-    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-        return node.value[step].start_mark, node.value[step]
-    if isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            if isinstance(item, yaml.ScalarNode) and item.value == step:
-                return item.start_mark, item
-    return None
 
 
 def _problem(reason: str, where: Location) -> Problem:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain, islice
 from typing import Any, Protocol
 
 from rockery.errors import Location, Problem
 from rockery.project import bases, conformity, keys, wording
+
+#: Who has more to correct isn't helped by a longer list, and each costs a search for the
+#: nearest right word.
+_MOST = 100
 
 
 class Where(Protocol):
@@ -23,14 +28,16 @@ def problems(data: Mapping[str, Any], where: Where) -> list[Problem]:
     partial then) isn't missed.
     """
     partial = bool(data.get("extensions"))
-    found = list(_key_problems(data, where))
-    found += _required(data, where, partial=partial)
-    found += _base_problems(data, where)
-    found += _part_problems(data, where, partial=partial)
-    if not partial:
-        found += _service_problems(data, where)
+    looked_at = chain(
+        _key_problems(data, where),
+        _required(data, where, partial=partial),
+        _base_problems(data, where),
+        _part_problems(data, where, partial=partial),
+        () if partial else _service_problems(data, where),
+    )
+    found = list(islice(looked_at, _MOST))
     given = with_plugins(data)
-    if found or not conformity.conforms(given, "rockcraft"):
+    if len(found) < _MOST and (found or not conformity.conforms(given, "rockcraft")):
         # Only the models tell in words what is wrong, and they take long to import.
         from rockery.project import schema
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from rockery.errors import Location, Problem
@@ -42,10 +43,13 @@ def kind(value: Any) -> str:
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
-    """Return "; did you mean 'x'?" for the nearest of ``words``, or nothing."""
+    """Return "; did you mean 'x'?" for the nearest of the first 1,000 ``words``, or nothing."""
     import difflib  # needed only when something is wrong
 
-    found = difflib.get_close_matches(word, list(words), n=1, cutoff=0.6)
+    if len(word) > 100:
+        return ""
+    among = [each for each in islice(words, 1000) if len(each) <= 100]
+    found = difflib.get_close_matches(word, among, n=1, cutoff=0.6)
     return f"; did you mean {found[0]!r}?" if found else ""
 
 
