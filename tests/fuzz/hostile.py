@@ -159,8 +159,10 @@ _LOCKS: dict[str, tuple[str, str]] = {
         _UV.format(
             "".join(
                 f'[[package]]\nname = "p{i}"\nversion = "1"\nsource = {{ virtual = "x" }}\n'
-                f'dependencies = [{{ name = "p{i + 1}" }}, {{ name = "p{i + 1}", extra = ["x"] }}]\n'
-                f"[package.optional-dependencies]\nx = [{{ name = \"p{i + 1}\", extra = ['x'] }}]\n"
+                'dependencies = [{ name = "p%d" }, { name = "p%d", extra = ["x"] }]\n'
+                % (i + 1, i + 1)
+                + "[package.optional-dependencies]\n"
+                f'x = [{{ name = "p{i + 1}", extra = ["x"] }}]\n'
                 for i in range(4_000)
             )
         ),
