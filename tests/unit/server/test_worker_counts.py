@@ -108,7 +108,7 @@ def test_unreadable_values_are_no_limit(tmp_path: Path) -> None:
         (8, 16, False, 1),
     ],
 )
-def test_rule_for_wsgi(cpus: Fraction, memory: int | None, sync: bool, expected: int) -> None:
+def test_rule_for_wsgi(cpus: float, memory: int | None, sync: bool, expected: int) -> None:
     given = Limits(cpus, memory and memory * MIB)
     assert worker_count(given, sync=sync, worker_mib=40) == expected
 
