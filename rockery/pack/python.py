@@ -1,0 +1,185 @@
+"""The Python packages of a rock: resolved, installed and laid out for its own Python."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from rockery.errors import Problem, ProjectError, SurroundingsError
+from rockery.layer import Entry, Layer, dependencies, tree
+from rockery.pack.built import files_of
+from rockery.pack.host import host_architecture
+from rockery.pack.options import Options, Watcher
+from rockery.pack.packages import Packages
+from rockery.part import Built
+from rockery.plan import BuiltSpec, DependenciesSpec, ProjectSpec
+from rockery.plan.parts import Parts, copied
+from rockery.project.fileset import passes
+from rockery.project.schema import Part
+from rockery.resolution import python
+from rockery.resolution.python import PythonRequest, PythonResolution, PythonTarget
+from rockery.store import Store
+
+#: uv's names of architectures.
+_MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
+
+
+class PythonPackages:
+    """Resolves and installs for the Python in the layers that ``runs_from`` makes.
+
+    ``runs_from`` gives the unpacked rock's layers below the dependencies, for this host's
+    architecture; ``craft`` builds a part with scripts around an installation.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        options: Options,
+        parts: Parts,
+        architecture: str,
+        watcher: Watcher,
+        packages: Packages,
+        runs_from: Callable[[], list[Layer]],
+        craft: Callable[[BuiltSpec, Path | None, Path], Built],
+    ) -> None:
+        self._store = store
+        self._options = options
+        self._parts = parts
+        self._architecture = architecture
+        self._watcher = watcher
+        self._packages = packages
+        self._runs_from = runs_from
+        self._craft = craft
+
+    def target(self) -> PythonTarget:
+        """Return the rock's Python as a program of this host.
+
+        For another architecture it is the same release's Python for this one, told to choose
+        packages for the other.
+        """
+        version = self._parts.base.python
+        own = host_architecture()
+        program = tree.interpreter(self._store, self._runs_from(), own, version)
+        cache = self._store.root / "uv" / f"{self._parts.base.name}-{self._architecture}"
+        platform = None
+        if self._architecture != own:
+            major, minor = self._packages.libc()
+            platform = f"{_MACHINES[self._architecture]}-manylinux_{major}_{minor}"
+        return PythonTarget(program, version, cache, platform)
+
+    def resolve(self, request: PythonRequest, key: str) -> PythonResolution:
+        """Resolve the packages; the runtime is made first, whose Python does it."""
+        if self._options.offline:
+            raise SurroundingsError(
+                Problem(
+                    "cannot resolve the Python packages offline: it was never done for these "
+                    "requirements",
+                    "offline",
+                    remedy="run once without --offline",
+                )
+            )
+        missing = [path for path, digest in request.digests.items() if digest == "missing"]
+        if missing:
+            raise ProjectError(
+                *(
+                    Problem(
+                        f"cannot read the requirements: there is no file {path}",
+                        "missing-requirements",
+                        request.where,
+                        "add it, or correct its name",
+                    )
+                    for path in missing
+                )
+            )
+        target = self.target()
+        self._watcher.step("resolving Python packages")
+        if _names_local(request, self._parts.folder):
+            with self._store.temporary() as scratch:
+                copied(self._parts.folder, scratch / "copy")
+                found = python.resolve(self._store, key, request, scratch / "copy", target)
+        else:
+            found = python.resolve(self._store, key, request, self._parts.folder, target)
+        self._watcher.done("resolving Python packages", f"{len(found.names)} packages")
+        return found
+
+    def dependencies(self, spec: DependenciesSpec, scratch: Path) -> Iterator[Entry]:
+        """Give the files of the layer of all packages that come from an index."""
+        target = self.target()
+        sysroot = None if spec.resolution.wheels else self._packages.sysroot(spec.build_packages)
+        folder, local = self._parts.folder, spec.resolution.local
+        if local:
+            copied(folder, scratch / "copy")
+            folder = scratch / "copy"
+        site = dependencies.install(spec.resolution, folder, local, target, scratch, sysroot)
+        if spec.script is not None:
+            extra = scratch / "extra"
+            site = self._scripted(spec.script, site, extra, scratch, target.version)
+            yield from files_of(extra, Part())
+        yield from self._installed(site, spec.part, spec.resolution, target)
+
+    def project(self, spec: ProjectSpec, scratch: Path) -> Iterator[Entry]:
+        """Give the files of a local project that is installed itself."""
+        target = self.target()
+        copied(spec.folder, scratch / "copy")
+        nothing = PythonResolution("", wheels=True, local=(), made="")
+        folder = scratch / "copy"
+        site = dependencies.install(nothing, folder, (spec.path,), target, scratch, None)
+        for entry in self._installed(site, Part(), nothing, target):
+            if entry.path != ".rock/python-packages.txt":
+                yield entry
+
+    def _installed(
+        self, site: Path, part: Part, resolution: PythonResolution, target: PythonTarget
+    ) -> Iterator[Entry]:
+        dependencies.check_architecture(site, self._architecture)
+        place = f"/usr/local/lib/python{target.version}/dist-packages"
+        dependencies.compile_bytecode(site, target, place)
+        for entry in dependencies.entries(site, target.version, resolution):
+            # The list of packages is rockery's own, not a file of the part.
+            own = entry.path.startswith(".rock/")
+            if own or (passes(part.stage, entry.path) and passes(part.prime, entry.path)):
+                yield entry
+
+    def _scripted(
+        self, spec: BuiltSpec, site: Path, extra: Path, scratch: Path, version: str
+    ) -> Path:
+        """Run the scripts of the Python part around the installation in ``site``.
+
+        They find the packages where a virtual environment has them, in ``lib/pythonX.Y/
+        site-packages`` and ``bin``, and what they make elsewhere lands in ``extra``.
+        """
+        usual = scratch / "installed"
+        packages = f"lib/python{version}/site-packages"
+        (usual / packages).parent.mkdir(parents=True)
+        if (site / "bin").is_dir():
+            (site / "bin").rename(usual / "bin")
+        site.rename(usual / packages)
+        made = self._craft(spec, usual, scratch).folder
+        changed = scratch / "changed"
+        (made / packages).rename(changed)
+        if (made / "bin").is_dir():
+            (made / "bin").rename(changed / "bin")
+        made.rename(extra)
+        return changed
+
+
+def _names_local(request: PythonRequest, folder: Path) -> bool:
+    """Tell whether a requirement file may name a project by its path: uv then builds there."""
+    if any(_is_dynamic(folder / project / "pyproject.toml") for project in request.projects):
+        return True
+    for path in request.digests:
+        if path.endswith((".toml", ".lock")):
+            continue
+        text = (folder / path).read_text(encoding="utf-8", errors="replace")
+        for line in text.splitlines():
+            word = line.strip().removeprefix("-e ").removeprefix("--editable ").strip()
+            if word.startswith((".", "/", "file:")) or " @ file:" in line or line.startswith("-e"):
+                return True
+    return False
+
+
+def _is_dynamic(pyproject: Path) -> bool:
+    """Tell whether only a build knows what the project needs."""
+    project = tomllib.loads(pyproject.read_text(encoding="utf-8")).get("project", {})
+    return bool({"dependencies", "version"} & set(project.get("dynamic", ())))
