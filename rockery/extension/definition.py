@@ -97,6 +97,9 @@ class WorkerRule:
 class Definition:
     """One extension.
 
+    One with ``entrypoint`` serves an application, and has ``service`` and ``app``; one without
+    adds its snippet to what others make.
+
     ``app`` is where the project's files go in the rock, ``app_aliases`` what users may write
     in its place, ``formerly`` names the extension was once known by, ``part_aliases`` parts
     that others have and this one does not. ``snippet`` is a Jinja2 template of YAML; what it
@@ -107,10 +110,10 @@ class Definition:
 
     name: str
     summary: str
-    service: str
-    app: str
-    entrypoint: EntrypointRules
     snippet: str
+    service: str | None = None
+    app: str | None = None
+    entrypoint: EntrypointRules | None = None
     formerly: tuple[str, ...] = ()
     bases: tuple[str, ...] | None = None
     app_aliases: tuple[str, ...] = ()
@@ -165,21 +168,22 @@ def _read(name: str, file: Path) -> Definition:
     if not conformity.conforms(data, "extension"):
         from pydantic import TypeAdapter, ValidationError
 
+        lacking = [key for key in ("service", "app") if "entrypoint" in data and key not in data]
+        problems = [_missing(key, document) for key in lacking]
         try:
-            return TypeAdapter(Definition).validate_python(data)
+            made: Definition = TypeAdapter(Definition).validate_python(data)
         except ValidationError as error:
-            raise ProjectError(*_problems(error, document)) from error
+            raise ProjectError(*problems, *_problems(error, document)) from error
+        if problems:
+            raise ProjectError(*problems)
+        return made
+    entrypoint = data.get("entrypoint")
+    if entrypoint is not None:
+        evidence = [_made(Evidence, each) for each in entrypoint.get("evidence", ())]
+        entrypoint = _made(EntrypointRules, {**entrypoint, "evidence": evidence})
     nested = {
         "requires": _made(Requires, data.get("requires", {})),
-        "entrypoint": _made(
-            EntrypointRules,
-            {
-                **data["entrypoint"],
-                "evidence": [
-                    _made(Evidence, each) for each in data["entrypoint"].get("evidence", ())
-                ],
-            },
-        ),
+        "entrypoint": entrypoint,
         "workers": [_made(WorkerRule, each) for each in data.get("workers", ())],
     }
     return _made(Definition, {**data, **nested})
@@ -195,12 +199,16 @@ def _made(class_: type[_T], data: Mapping[str, Any]) -> _T:
 def _problems(error: Any, document: Document) -> list[Problem]:
     found = wording.translate(error, document.where)
     missing = [
-        Problem(
-            f"cannot do without {str(finding['loc'][0])!r}: {document.file} does not give it",
-            "missing-key",
-            document.where(),
-        )
+        _missing(str(finding["loc"][0]), document)
         for finding in error.errors(include_url=False)
         if finding["type"] == "missing" and len(finding["loc"]) == 1
     ]
     return [*found, *missing]
+
+
+def _missing(key: str, document: Document) -> Problem:
+    return Problem(
+        f"cannot do without {key!r}: {document.file} does not give it",
+        "missing-key",
+        document.where(),
+    )

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from rockery.errors import Location, Problem
-from rockery.extension.definition import Definition, EntrypointRules, Evidence
+from rockery.extension.definition import EntrypointRules, Evidence
 from rockery.extension.module import Module, Modules, Value, required_arguments
 from rockery.extension.settings import Settings
 from rockery.project import pyproject
@@ -64,13 +64,17 @@ class Search:
 def search(
     folder: Path,
     name: str,
-    definition: Definition,
+    rules: EntrypointRules,
     python: str,
     project: PyProject | None,
     settings: Settings,
+    service: str | None = None,
 ) -> Search:
-    """Find the application of the project in ``folder`` whose rock is called ``name``."""
-    hunt = _Hunt(folder, name.replace("-", "_").lower(), definition, python, settings)
+    """Find the application of the project in ``folder`` whose rock is called ``name``.
+
+    ``service`` is the one that a user could give a command instead.
+    """
+    hunt = _Hunt(folder, name.replace("-", "_").lower(), rules, python, settings, service)
     found = hunt.by_evidence(project) or hunt.by_search()
     if found is not None:
         return Search(found, tuple(hunt.notes))
@@ -81,15 +85,15 @@ def search(
 class _Hunt:
     folder: Path
     name: str
-    definition: Definition
+    rules: EntrypointRules
     python: str
     settings: Settings = field(default_factory=Settings)
+    service: str | None = None
     notes: list[Problem] = field(default_factory=list)
     rejected: list[Problem] = field(default_factory=list)
     broken: dict[str, Problem] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.rules: EntrypointRules = self.definition.entrypoint
         self.modules = Modules(self.folder, self.python)
 
     # --- evidence -----------------------------------------------------------------------
@@ -438,7 +442,7 @@ class _Hunt:
         elsewhere = self._elsewhere()
         remedy = (
             f'name it in pyproject.toml: [tool.rockery] entrypoint = "module:name"; or give '
-            f"'services: {self.definition.service}: command:' in rockcraft.yaml"
+            f"'services: {self.service}: command:' in rockcraft.yaml"
         )
         if len(elsewhere) == 1:
             remedy = f"there is one in {elsewhere[0]}: try '-C {elsewhere[0]}'"
@@ -469,7 +473,7 @@ class _Hunt:
         for name in folders:
             if name.startswith(".") or name in ("node_modules", "tests", "venv", "env"):
                 continue
-            below = _Hunt(self.folder / name, self.name, self.definition, self.python)
+            below = _Hunt(self.folder / name, self.name, self.rules, self.python)
             if any(below._in(module, path, "") for module, path in below._usual()):
                 found.append(name)
         return found

@@ -10,14 +10,14 @@ from typing import Any
 from rockery.errors import Location, Problem, ProjectError
 from rockery.extension import definition as definitions
 from rockery.extension import dependencies, entrypoint, lock, settings, shipping
-from rockery.extension.definition import Definition, WorkerRule
+from rockery.extension.definition import Definition, EntrypointRules, WorkerRule
 from rockery.extension.dependencies import Asked, Dependencies
 from rockery.extension.entrypoint import Entrypoint
-from rockery.extension.merging import merged
+from rockery.extension.merging import differing, merged
 from rockery.extension.plain import plain
 from rockery.extension.requirements import Target, first_name
 from rockery.extension.settings import Settings
-from rockery.project import Project, bases, document, pyproject
+from rockery.project import Project, bases, document, pyproject, python
 from rockery.project.document import Document
 
 #: The order of the keys at the top of what is expanded.
@@ -78,27 +78,65 @@ class Expansion:
         return self._document.where(*steps)
 
 
+@dataclass(frozen=True)
+class Finding:
+    """One thing that detection found out: what it is about, what it is, and where that stands."""
+
+    topic: str
+    text: str
+    where: Location | None = None
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What came of expanding: an expansion where there are no problems.
+
+    ``findings`` are what detection went by, for each extension.
+    """
+
+    expansion: Expansion | None
+    problems: tuple[Problem, ...]
+    notes: tuple[Problem, ...]
+    findings: dict[str, tuple[Finding, ...]]
+
+
 def expand(project: Project) -> Expansion:
     """Return ``project`` as ordinary ``rockcraft.yaml``, without ``extensions``.
 
     A pure function of the project's files: nothing is resolved, fetched or run. Raises one
     :class:`ProjectError` with everything that is wrong.
     """
-    declared = project.data.get("extensions") or []
-    found = _definitions(project, declared)
+    tried = attempt(project)
+    if tried.expansion is None:
+        raise ProjectError(*tried.problems)
+    return tried.expansion
+
+
+def attempt(project: Project) -> Attempt:
+    """Expand ``project``, and tell also what was found on the way where that fails."""
+    try:
+        found = _definitions(project, project.data.get("extensions") or [])
+    except ProjectError as error:
+        return Attempt(None, error.problems, (), {})
     data = {key: value for key, value in project.data.items() if key != "extensions"}
-    work = [_Expanding(project, each, data) for each in found]
+    work: list[_Expanding] = []
     problems: list[Problem] = []
-    for one in work:
+    for each in found:
+        one = _Expanding(project, each, data)
         one.run()
         problems += one.problems
+        data = one.user
+        work.append(one)
+    if not problems:
+        problems += _clashes(project, work)
+    notes = tuple(dict.fromkeys(note for one in work for note in one.notes))
+    findings = {one.definition.name: tuple(one.findings) for one in work}
     if problems:
-        raise ProjectError(*dict.fromkeys(problems))
+        return Attempt(None, tuple(dict.fromkeys(problems)), notes, findings)
     added: dict[str, Any] = {}
     spelled: dict[str, str] = {}
     for one in work:
         added = merged(added, one.snippet)
-        data = one.user
         spelled |= one.spelled
     whole = merged(added, data)
     for key in ("base", "build-base"):
@@ -106,14 +144,33 @@ def expand(project: Project) -> Expansion:
             whole[key] = bases.spelled(whole[key])
     ordered = {key: whole[key] for key in _ORDER if key in whole}
     ordered |= {key: value for key, value in whole.items() if key not in ordered}
-    return Expansion(
+    expansion = Expansion(
         ordered,
-        tuple(dict.fromkeys(note for one in work for note in one.notes)),
+        notes,
         tuple(found),
-        {one.definition.service: one.entrypoint for one in work if one.entrypoint},
+        {
+            one.definition.service: one.entrypoint
+            for one in work
+            if one.entrypoint and one.definition.service
+        },
         project.document,
         spelled,
     )
+    return Attempt(expansion, (), notes, findings)
+
+
+def _clashes(project: Project, work: list[_Expanding]) -> Iterator[Problem]:
+    """Give a problem for each value that two extensions set to different things."""
+    for index, one in enumerate(work):
+        for before in work[:index]:
+            for path in differing(before.snippet, one.snippet):
+                yield Problem(
+                    f"cannot use {one.definition.name!r} beside {before.definition.name!r}: they "
+                    f"set {'.'.join(path)!r} to different values",
+                    "conflicting-extensions",
+                    project.where("extensions", index),
+                    "keep one of them, or set it in rockcraft.yaml and in neither",
+                )
 
 
 def _definitions(project: Project, declared: Any) -> list[Definition]:
@@ -140,10 +197,11 @@ def _definitions(project: Project, declared: Any) -> list[Definition]:
             continue
         if one in found:
             continue
-        if found:
+        serving = [each for each in found if each.entrypoint]
+        if serving and one.entrypoint:
             problems.append(
                 Problem(
-                    f"cannot use {one.name!r} beside {found[0].name!r}: each serves an "
+                    f"cannot use {one.name!r} beside {serving[0].name!r}: each serves an "
                     "application on port 8000, and a rock serves one",
                     "conflicting-extensions",
                     where,
@@ -164,18 +222,26 @@ class _Expanding:
         self.definition = definition
         self.notes: list[Problem] = []
         self.problems: list[Problem] = []
+        self.findings: list[Finding] = []
         self.spelled: dict[str, str] = {}
         self.user = self._own_terms(user)
         self.snippet: dict[str, Any] = {}
         self.entrypoint: Entrypoint | None = None
         self.settings = Settings()
-        base = str(user.get("build-base" if user.get("base") == bases.BARE else "base", ""))
-        self.python = bases.python_of(bases.spelled(base)) or "3.11"
+        base = user.get("build-base" if user.get("base") == bases.BARE else "base", "")
+        self.base = bases.spelled(str(base))
+        self.python = bases.python_of(self.base) or "3.11"
         self.target = Target(self.python, _architecture(user.get("platforms")))
 
     def run(self) -> None:
         """Find everything out, collect what is wrong, render the snippet."""
         self._check_base()
+        if self.definition.entrypoint is None:
+            if not self.problems:
+                self.snippet = self._render(self._values())
+                self._check_parts()
+            return
+        self._find("base", f"{self.base} has Python {self.python}", self.project.where("base"))
         try:
             project = pyproject.read(self.project.folder)
         except ProjectError as error:
@@ -186,14 +252,21 @@ class _Expanding:
         except ProjectError as error:
             self.problems += error.problems
         needed = self._dependencies(project)
+        self._check_python(project, needed)
         self._check_requires(needed)
-        self._find_entrypoint(project)
+        worker = self._worker(needed)
+        self._find_entrypoint(project, self.definition.entrypoint)
         shipped = self._ship()
         self.notes += [*needed.notes, *shipped.notes]
         self.problems += [*needed.problems, *shipped.problems]
         if not self.problems:
-            self.snippet = self._render(needed, shipped)
+            self.snippet = self._render(
+                self._values() | self._values_of_application(needed, shipped, worker)
+            )
             self._check_parts()
+
+    def _find(self, topic: str, text: str, where: Location | None = None) -> None:
+        self.findings.append(Finding(topic, text, where))
 
     # --- the user's file ----------------------------------------------------------------
 
@@ -210,7 +283,7 @@ class _Expanding:
                 part = {**part, "after": [self._part_name(str(each)) for each in part["after"]]}
             renamed[own] = merged(renamed.get(own), part)
         app = f"{self.definition.name}/install-app"
-        if isinstance(renamed.get(app), dict):
+        if self.definition.app and isinstance(renamed.get(app), dict):
             renamed[app] = self._app_part(renamed[app])
         return {**user, "parts": renamed}
 
@@ -226,8 +299,10 @@ class _Expanding:
     def _app_part(self, part: dict[str, Any]) -> dict[str, Any]:
         changed = dict(part)
 
+        app = self.definition.app or ""
+
         def own(path: Any) -> str:
-            return shipping.rewritten(str(path), self.definition.app, self.definition.app_aliases)
+            return shipping.rewritten(str(path), app, self.definition.app_aliases)
 
         for key in ("prime", "stage"):
             if isinstance(part.get(key), list):
@@ -284,7 +359,29 @@ class _Expanding:
         found = dependencies.gather(self.project.folder, project, self.target, asked)
         if found.server_apart:
             self._move_to_server()
+        if found.source is not None:
+            named = len(found.requirements.wanted)
+            how = f"plugin {found.part['plugin']}"
+            self._find(
+                "packages",
+                f"{found.source} names {named} ({how})",
+                Location(found.source),
+            )
         return found
+
+    def _check_python(self, project: pyproject.PyProject | None, needed: Dependencies) -> None:
+        """Report what says that the project is for another Python than the base has."""
+        if bases.python_of(self.base) is None:
+            return
+        wanted = list(python.wishes(self.project.folder, project))
+        locked = needed.lock.python if needed.lock else None
+        if locked and needed.lock and not any(wish.firm for wish in wanted):
+            file = needed.lock.file
+            wanted.append(python.Wish(locked, file, Location(file), firm=True))
+        for wish in wanted:
+            self._find("python", f"{wish.source} asks for {wish.specifier}", wish.where)
+        for firm, problem in python.conflicts(iter(wanted), self.base, self.python):
+            (self.problems if firm else self.notes).append(problem)
 
     def _move_to_server(self) -> None:
         """Take what only ``plugin: python`` knows to the part that has this plugin."""
@@ -307,7 +404,11 @@ class _Expanding:
             if not needed.requirements.wanted and not needed.problems:
                 self.problems.append(self._no_source(what))
             return
-        if not wanted or any(needed.requirements.asks_for(name) for name in wanted):
+        for name in wanted:
+            if found := needed.requirements.asks_for(name):
+                self._find("framework", f"{found.where} asks for {found.text}", found.where)
+                return
+        if not wanted:
             return
         if needed.problems:
             return  # what cannot be read may well be the one that is missed
@@ -368,19 +469,30 @@ class _Expanding:
             details,
         )
 
-    def _find_entrypoint(self, project: pyproject.PyProject | None) -> None:
+    def _find_entrypoint(self, project: pyproject.PyProject | None, rules: EntrypointRules) -> None:
         services = self.user.get("services")
         service = services.get(self.definition.service) if isinstance(services, dict) else None
         if isinstance(service, dict) and service.get("command"):
-            return  # the user's own command stays, and says what is served
+            # The user's own command stays, and says what is served.
+            where = self.project.where("services", str(self.definition.service), "command")
+            self._find("application", f"{service['command']} (the user's command)", where)
+            return
         name = str(self.user.get("name", ""))
         found = entrypoint.search(
-            self.project.folder, name, self.definition, self.python, project, self.settings
+            self.project.folder,
+            name,
+            rules,
+            self.python,
+            project,
+            self.settings,
+            self.definition.service,
         )
         self.entrypoint = found.entrypoint
         self.notes += found.notes
         self.problems += found.problems
         if found.entrypoint is not None:
+            told = f"{found.entrypoint.text} ({found.entrypoint.evidence})"
+            self._find("application", told, found.entrypoint.where)
             self.notes.append(
                 Problem(
                     f"the application is {found.entrypoint.text} ({found.entrypoint.evidence})",
@@ -390,7 +502,7 @@ class _Expanding:
             )
 
     def _ship(self) -> shipping.Shipping:
-        app = self.definition.app
+        app = self.definition.app or ""
         prime = tuple(str(entry) for entry in _list(self._part("install-app").get("prime")))
         good: list[str] = []
         positions: list[Location] = []
@@ -408,13 +520,19 @@ class _Expanding:
                         f"write '{'-' * entry.startswith('-')}{app}/{entry.lstrip('-/')}'",
                     )
                 )
-        return shipping.ship(
+        shipped = shipping.ship(
             self.project.folder,
             app,
             tuple(good),
             lambda index: positions[index],
             self.settings.ignore,
         )
+        self._find(
+            "files",
+            f"{len(shipped.organize)} names at the top ship to /{app}, {len(shipped.ignored)} "
+            "paths are left out",
+        )
+        return shipped
 
     def _check_parts(self) -> None:
         """Report parts that carry the extension's name and are none of its parts."""
@@ -442,9 +560,12 @@ class _Expanding:
 
     def _worker(self, needed: Dependencies) -> WorkerRule:
         for rule in self.definition.workers:
-            if not rule.installed or any(
-                needed.requirements.asks_for(what) for what in rule.installed
-            ):
+            for what in rule.installed:
+                if found := needed.requirements.asks_for(what):
+                    self._find("worker", f"{rule.use}: {what} is asked for", found.where)
+                    return rule
+            if not rule.installed:
+                self._find("worker", f"{rule.use}: nothing asks for another")
                 return rule
         return WorkerRule(use="")
 
@@ -460,30 +581,37 @@ class _Expanding:
         head = {key: part.pop(key) for key in ("plugin", "source")}
         return head | ({"python-packages": packages} if packages else {}) | part, None
 
-    def _render(self, needed: Dependencies, shipped: shipping.Shipping) -> dict[str, Any]:
-        from rockery.extension.snippet import render
+    def _values(self) -> dict[str, Any]:
+        """Return what every snippet can name."""
+        return {
+            "name": str(self.user.get("name", "")),
+            "base": str(self.user.get("base", "")),
+            "bare": self.user.get("base") == bases.BARE,
+            "python": self.python,
+        }
 
+    def _values_of_application(
+        self, needed: Dependencies, shipped: shipping.Shipping, worker: WorkerRule
+    ) -> dict[str, Any]:
+        """Return what the snippet of an extension that serves an application can name besides."""
         found = self.entrypoint
         path = found.path if found else ""
-        worker = self._worker(needed)
         part, server = self._python_parts(needed, worker)
-        return render(
-            self.definition,
-            {
-                "name": self.user.get("name", ""),
-                "base": self.user.get("base", ""),
-                "bare": self.user.get("base") == bases.BARE,
-                "python": self.python,
-                "app": self.definition.app,
-                "entrypoint": found.text if found else "app:app",
-                "pythonpath": f"/{self.definition.app}/{path}" if path else "",
-                "worker": worker.use,
-                "dependencies": part,
-                "server": server,
-                "organize": shipped.organize,
-                "excludes": list(shipped.excludes),
-            },
-        )
+        return {
+            "app": self.definition.app,
+            "entrypoint": found.text if found else "app:app",
+            "pythonpath": f"/{self.definition.app}/{path}" if path else "",
+            "worker": worker.use,
+            "dependencies": part,
+            "server": server,
+            "organize": shipped.organize,
+            "excludes": list(shipped.excludes),
+        }
+
+    def _render(self, values: dict[str, Any]) -> dict[str, Any]:
+        from rockery.extension.snippet import render
+
+        return render(self.definition, values)
 
 
 def _architecture(platforms: Any) -> str:

@@ -73,6 +73,7 @@ def document() -> dict[str, Any]:
         for key, described in model["properties"].items():
             model["properties"][key] = {"description": meanings[key], **described}
     whole["required"].remove("name")
+    whole["dependentRequired"] = {"entrypoint": ["service", "app"]}
     return {
         "$schema": DIALECT,
         "title": "extension.yaml",

@@ -6,7 +6,6 @@ Nothing here installs: which packages a rock gets, with which hashes, is the pac
 from __future__ import annotations
 
 import json
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,6 +78,8 @@ _Wanted = list[tuple[str, str]]
 
 
 def _parsed(folder: Path, file: str) -> dict[str, Any]:
+    import tomllib
+
     path = folder / file
     try:
         if not inside(folder, path):

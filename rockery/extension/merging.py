@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 
@@ -22,3 +23,13 @@ def merged(extension: Any, user: Any) -> Any:
             return list(dict.fromkeys(together))
         return together
     return user
+
+
+def differing(one: Any, other: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Give the paths at which both have a value that merging would have to choose from."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in one:
+            if key in other:
+                yield from differing(one[key], other[key], (*path, str(key)))
+    elif not (isinstance(one, list) and isinstance(other, list)) and one != other:
+        yield path

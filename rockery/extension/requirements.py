@@ -27,7 +27,7 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_CODING = re.compile(rb"^[ \t\f]*#.*?coding[:=][ \t]*([-_.a-zA-Z0-9]+)")
+_CODING = rb"^[ \t\f]*#.*?coding[:=][ \t]*([-_.a-zA-Z0-9]+)"
 #: A "#" at the start or after white space; what is before it is stripped by whoever cuts.
 _COMMENT = re.compile(r"(?<!\S)#.*$")
 _FILE_OPTION = re.compile(
@@ -35,7 +35,7 @@ _FILE_OPTION = re.compile(
     r"(?P<value>.+)"
 )
 #: Options of pip that stand on a line of their own and say nothing of what is required.
-_GLOBAL_OPTION = re.compile(
+_GLOBAL_OPTION = (
     r"-[if]\b|-[if](?=\S)|--(index-url|pypi-url|extra-index-url|no-index|find-links|no-binary|"
     r"only-binary|prefer-binary|require-hashes|pre|trusted-host|use-feature|process-dependency-"
     r"links|always-unzip|no-use-wheel|use-wheel)\b"
@@ -204,9 +204,9 @@ class _Reading:
             self.line(line, Location(file, number), constraint=constraint)
 
     def line(self, line: str, where: Location, *, constraint: bool) -> None:
-        option = _FILE_OPTION.fullmatch(line) if line.startswith("-") else None
+        option = re.fullmatch(_FILE_OPTION, line) if line.startswith("-") else None
         if option is None and line.startswith("-"):
-            if not _GLOBAL_OPTION.match(line):
+            if not re.match(_GLOBAL_OPTION, line):
                 self.fail(f"cannot read {line!r}: pip knows no such option", where)
             return
         if option is None:
@@ -297,7 +297,7 @@ def _decoded(content: bytes) -> str:
                 else content.decode(encoding)
             )
     for line in content.split(b"\n")[:2]:
-        if found := _CODING.match(line):
+        if found := re.match(_CODING, line):
             return content.decode(found[1].decode("ascii"))
     try:
         return content.decode("utf-8")

@@ -5,7 +5,6 @@ They have files of their own because rockcraft refuses keys that it doesn't know
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -60,6 +59,8 @@ def read(folder: Path, project: PyProject | None) -> Settings:
     path = folder / FILE
     if not path.is_file() or not inside(folder, path):
         return Settings()
+    import tomllib
+
     try:
         text = path.read_bytes().decode("utf-8-sig")
         return _checked(tomllib.loads(text), Settings(source=FILE, _lines=tuple(text.splitlines())))

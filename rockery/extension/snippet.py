@@ -56,7 +56,7 @@ def plain(template: str, values: Mapping[str, Any]) -> str | None:
     try:
         for text, tag in _pieces(template):
             if re.search(r"\{[{%#]", text):
-                raise _Unusual
+                raise _UnusualError
             if counting[-1][0]:
                 rendered.append(text)
             if tag.startswith("{{"):
@@ -65,12 +65,12 @@ def plain(template: str, values: Mapping[str, Any]) -> str | None:
                     rendered.append(shown)
             elif tag:
                 _count(tag[2:-2].strip(), values, counting)
-    except _Unusual:
+    except _UnusualError:
         return None
     return "".join(rendered) if len(counting) == 1 else None
 
 
-class _Unusual(Exception):
+class _UnusualError(Exception):
     """Something that only Jinja2 knows."""
 
 
@@ -86,7 +86,7 @@ def _pieces(template: str) -> Iterator[tuple[str, str]]:
         text, tag = template[start : found.start()], found[0]
         start = found.end()
         if tag.startswith("{#") or tag[2] == "+" or tag[-3] == "+":
-            raise _Unusual
+            raise _UnusualError
         text, at_start = _cut_start(text, cut, at_start)
         block = tag.startswith("{%")
         if tag[2] == "-":
@@ -121,14 +121,14 @@ def _last_line(text: str) -> tuple[str, str]:
 def _shown(expression: str, values: Mapping[str, Any]) -> str:
     found = _EXPRESSION.fullmatch(expression)
     if found is None:
-        raise _Unusual
+        raise _UnusualError
     if found["name"] is None:
         return str(found["then" if _value(found["test"], values) else "other"][1:-1])
     value = _value(found["name"], values)
     if found["json"]:
         return json.dumps(value).translate(_ESCAPES)
     if not isinstance(value, str):
-        raise _Unusual
+        raise _UnusualError
     return value
 
 
@@ -142,12 +142,12 @@ def _count(statement: str, values: Mapping[str, Any], counting: list[tuple[bool,
     elif statement == "endif" and len(counting) > 1:
         counting.pop()
     else:
-        raise _Unusual
+        raise _UnusualError
 
 
 def _value(name: str, values: Mapping[str, Any]) -> Any:
     if name not in values:
-        raise _Unusual  # Jinja2 says what is wrong
+        raise _UnusualError  # Jinja2 says what is wrong
     return values[name]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +64,8 @@ def read(folder: Path) -> PyProject | None:
     path = folder / FILE
     if not path.is_file() or not inside(folder, path):
         return None
+    import tomllib
+
     try:
         text = path.read_bytes().decode("utf-8-sig")
         return PyProject(tomllib.loads(text), tuple(text.splitlines()))

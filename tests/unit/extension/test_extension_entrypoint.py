@@ -25,7 +25,9 @@ def hunt(
         (folder / file).write_text(text)
     project = pyproject.read(folder)
     own = settings.read(folder, project)
-    return search(folder, name, load_definition(framework), python, project, own)
+    rules = load_definition(framework).entrypoint
+    assert rules is not None
+    return search(folder, name, rules, python, project, own)
 
 
 def found(folder: Path, files: dict[str, str], framework: str = "flask-framework") -> str | None:

@@ -197,3 +197,38 @@ def test_the_base_is_the_hosts_release(tmp_path: Path, release: str, expected: s
     file = tmp_path / "os-release"
     file.write_text(release)
     assert base_of(file) == expected
+
+
+def add_on(folder: Path, name: str, snippet: str) -> None:
+    own = folder / "rockery-extensions" / name
+    own.mkdir(parents=True)
+    (own / "extension.yaml").write_text(f"summary: x\nsnippet: |\n{snippet}")
+
+
+def test_extensions_without_an_application_merge_with_others(project: Path) -> None:
+    path = initialise(project, "flask-framework")
+    add_on(project, "redis", "  services:\n    redis:\n      command: /usr/bin/redis {{ name }}\n")
+    add_on(project, "ours", "  services:\n    flask:\n      environment: {TEAM: web}\n")
+    path.write_text(
+        path.read_text().replace("  - flask-framework", "  - redis\n  - flask-framework\n  - ours")
+    )
+    data = expand(load(project)).data
+    assert data["services"]["redis"]["command"] == "/usr/bin/redis hello"
+    assert data["services"]["flask"]["environment"] == {"TEAM": "web"}
+    assert "rock-gunicorn" in data["services"]["flask"]["command"]
+
+
+def test_extensions_that_differ_are_refused_with_the_value(project: Path) -> None:
+    path = initialise(project, "flask-framework")
+    add_on(project, "ours", "  services:\n    flask:\n      command: mine\n")
+    path.write_text(
+        path.read_text().replace("  - flask-framework", "  - flask-framework\n  - ours")
+    )
+    with pytest.raises(ProjectError) as error:
+        expand(load(project))
+    (problem,) = error.value.problems
+    assert problem.code == "conflicting-extensions"
+    assert problem.message == (
+        "cannot use 'ours' beside 'flask-framework': they set 'services.flask.command' to "
+        "different values"
+    )

@@ -53,7 +53,8 @@ PIECES = [
     "{{ text -}}", "{{- empty -}}", "{% if yes %}", "{% if no %}", "{%- if listed %}",
     "{% if not empty -%}", "{% else %}", "{%- else -%}", "{% endif %}", "{%- endif %}",
     "{% endif -%}", "{{ 'x' if yes else \"y\" }}", "{{ 'x' if no else 'it''s' }}", "{# c #}",
-    "{% for x in listed %}", "{% endfor %}", "{{ text.upper() }}", "}}", "{{", "%}", "{%+ if yes %}",
+    "{% for x in listed %}", "{% endfor %}", "{{ text.upper() }}", "}}", "{{", "%}",
+    "{%+ if yes %}",
     "{{ missing }}", "{{ yes }}", "{{ 1 }}", "\r\n", "{% if text == 'a' %}", "{% raw %}",
 ]  # fmt: skip
 
