@@ -9,8 +9,7 @@ from rockery.errors import Location
 from rockery.layer import Entry, Stored
 from rockery.part import Built, build, prepare_host
 from rockery.plan import BuiltSpec
-from rockery.plan.parts import copied
-from rockery.project import source
+from rockery.project import build_source, source
 from rockery.project.fileset import permissions_for, select
 from rockery.project.schema import Part
 from rockery.store import Store
@@ -37,7 +36,7 @@ def craft(
     prepare_host(spec.name, spec.part.build_packages, spec.part.build_snaps, where)
     copy, work = scratch / "project", scratch / "craft"
     work.mkdir()
-    copied(spec.folder, copy)
+    build_source.copy(spec.folder, copy)
     return build(
         spec.name,
         spec.keys,

@@ -14,7 +14,8 @@ from rockery.pack.options import Options, Watcher
 from rockery.pack.packages import Packages
 from rockery.part import Built
 from rockery.plan import BuiltSpec, DependenciesSpec, ProjectSpec
-from rockery.plan.parts import Parts, copied
+from rockery.plan.parts import Parts
+from rockery.project import build_source
 from rockery.project.fileset import passes
 from rockery.project.schema import Part
 from rockery.resolution import python
@@ -96,7 +97,7 @@ class PythonPackages:
         self._watcher.step("resolving Python packages")
         if _names_local(request, self._parts.folder):
             with self._store.temporary() as scratch:
-                copied(self._parts.folder, scratch / "copy")
+                build_source.copy(self._parts.folder, scratch / "copy")
                 found = python.resolve(self._store, key, request, scratch / "copy", target)
         else:
             found = python.resolve(self._store, key, request, self._parts.folder, target)
@@ -109,7 +110,7 @@ class PythonPackages:
         sysroot = None if spec.resolution.wheels else self._packages.sysroot(spec.build_packages)
         folder, local = self._parts.folder, spec.resolution.local
         if local:
-            copied(folder, scratch / "copy")
+            build_source.copy(folder, scratch / "copy")
             folder = scratch / "copy"
         site = dependencies.install(spec.resolution, folder, local, target, scratch, sysroot)
         if spec.script is not None:
@@ -121,7 +122,7 @@ class PythonPackages:
     def project(self, spec: ProjectSpec, scratch: Path) -> Iterator[Entry]:
         """Give the files of a local project that is installed itself."""
         target = self.target()
-        copied(spec.folder, scratch / "copy")
+        build_source.copy(spec.folder, scratch / "copy")
         nothing = PythonResolution("", wheels=True, local=(), made="")
         folder = scratch / "copy"
         site = dependencies.install(nothing, folder, (spec.path,), target, scratch, None)

@@ -14,7 +14,7 @@ from rockery.component import components
 from rockery.data import VARIABLE, data_folder
 from rockery.errors import Location, Problem, ProjectError
 from rockery.plan.spec import BuiltSpec, FilesSpec, PlannedFile
-from rockery.project import script, source
+from rockery.project import build_source, script, source
 from rockery.project.fileset import Ownership, permissions_for, prunable, select
 from rockery.project.schema import Part, RockFile
 from rockery.resolution import distribution
@@ -219,7 +219,7 @@ class Parts:
 
     def _built(self, name: str, part: Part, architecture: str) -> BuiltSpec:
         local = part.source is not None and not _is_remote(part)
-        facts = project_facts(self.folder / self._prefix(part)) if local else {}
+        facts = build_source.facts(self.folder / self._prefix(part)) if local else {}
         keys = self.data["parts"][name]
         after = tuple(self._title(before) for before in part.after)
         return BuiltSpec(name, part, keys, self.folder, architecture, after, facts)
@@ -436,43 +436,3 @@ def _is_installable(path: Path) -> bool:
     project = data.get("project")
     named = isinstance(project, dict) and {"scripts", "entry-points", "gui-scripts"} & set(project)
     return "build-system" in data or bool(named) or (path.parent / "src").is_dir()
-
-
-def project_facts(folder: Path) -> dict[str, str]:
-    """Return the digests of a local project's files, without what no build reads."""
-    facts = {}
-    for entry in source.walk(folder, lambda path: _ignored(path)):
-        if entry.kind == "file":
-            with (folder / entry.path).open("rb") as stream:
-                facts[entry.path] = hashlib.file_digest(stream, "sha256").hexdigest()
-    return facts
-
-
-_NEVER_BUILT = {".git", ".venv", "venv", "node_modules", "__pycache__", ".mypy_cache", ".tox"}
-
-
-def is_built_from(path: str) -> bool:
-    """Tell whether a path of a project can matter to a build: caches and rocks don't."""
-    return not _ignored(path)
-
-
-def _ignored(path: str) -> bool:
-    name = path.rstrip("/").rpartition("/")[2]
-    if name.count("_") > 1 and name.endswith((".spdx.json", ".cdx.json")):
-        return True  # a rock's bill of materials
-    return name in _NEVER_BUILT or name.endswith((".rock", ".pyc", ".egg-info"))
-
-
-def copied(folder: Path, target: Path) -> None:
-    """Copy a local project to where a build may write into it."""
-    import shutil
-
-    target.mkdir(parents=True)
-    for entry in source.walk(folder, lambda path: _ignored(path)):
-        path = target / entry.path
-        if entry.kind == "folder":
-            path.mkdir(parents=True, exist_ok=True)
-        elif entry.kind == "link":
-            path.symlink_to(entry.target or "")
-        elif entry.kind == "file":
-            shutil.copy2(folder / entry.path, path)

@@ -31,6 +31,7 @@ from rockery.plan.spec import (
     RuntimeSpec,
     Spec,
 )
+from rockery.project import build_source
 from rockery.project.schema import Part, RockFile
 from rockery.resolution.distribution import DistributionResolution, reachable
 from rockery.resolution.python import PythonResolution
@@ -275,9 +276,7 @@ def _inputs(
             read = spec.script.facts if spec.script is not None else {}
             return recipe, inputs, {**read, **spec.resolution.names}
         case ProjectSpec():
-            from rockery.plan.parts import project_facts
-
-            facts = project_facts(spec.folder / spec.path)
+            facts = build_source.facts(spec.folder / spec.path)
             python = _python(spec.base.name, spec.architecture, found)
             return dependencies.RECIPE, [python, sorted(facts.items())], facts
         case BuiltSpec():

@@ -154,8 +154,9 @@ class FilesSpec:
 
     @property
     def facts(self) -> Mapping[str, str]:
-        """What each file is, by path."""
-        return {file.path: file.sha256 or file.target for file in self.files}
+        """What each file or link is, by path."""
+        named = (file for file in self.files if file.kind != "directory")
+        return {file.path: file.sha256 or file.target for file in named}
 
 
 Spec = (

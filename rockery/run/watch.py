@@ -6,8 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from rockery.plan.parts import is_built_from
-from rockery.project import source
+from rockery.project import build_source, source
 
 #: Seconds between two looks, and for which nothing may change before a change counts: an
 #: editor writes several files at once.
@@ -37,7 +36,7 @@ class Watch:
     def _state(self) -> dict[str, tuple[int, int]]:
         """Return the size and time of every file that a pack may read."""
         state = {}
-        for entry in source.walk(self._folder, lambda path: not is_built_from(path)):
+        for entry in source.walk(self._folder, lambda path: not build_source.holds(path)):
             if entry.kind == "file":
                 try:
                     status = (self._folder / entry.path).lstat()

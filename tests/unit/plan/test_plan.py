@@ -1,0 +1,151 @@
+"""Plans: stable keys, and a reason for everything that is to be made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rockery import base as bases
+from rockery.component import Binaries
+from rockery.errors import ProjectError
+from rockery.layer import build, load
+from rockery.layer.compression import GZIP
+from rockery.layer.ground import Ground
+from rockery.pack.act import _planned_entries
+from rockery.plan import FilesSpec, Plan, plan
+from rockery.plan.parts import Parts
+from rockery.plan.plan import Resolutions
+from rockery.project import document, schema
+from rockery.resolution.distribution import DistributionResolution
+from rockery.store import Store
+
+DATA: dict[str, Any] = {
+    "name": "hello",
+    "version": "1",
+    "base": "bare",
+    "build-base": "debian@12",
+    "platforms": {"amd64": None},
+    "parts": {
+        "app": {"plugin": "dump", "source": ".", "organize": {"app.py": "srv/app.py"}},
+        "links": {
+            "plugin": "nil",
+            "override-build": "mkdir -p $CRAFT_PART_INSTALL/srv/empty\n"
+            "ln -s srv $CRAFT_PART_INSTALL/app",
+        },
+    },
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "app.py").write_text("app = 1\n")
+    return folder
+
+
+def _plan(folder: Path, data: dict[str, Any], store: Store, **previous: dict[str, str]) -> Plan:
+    where = document.Document.parse(document.dump(data), "rockcraft.yaml").where
+    parts = Parts(schema.validate(data, where), data, bases.load("debian@12"), folder, where)
+    return plan(
+        parts,
+        data,
+        version="1",
+        platform="amd64",
+        architecture="amd64",
+        resolutions=Resolutions(DistributionResolution((), (), (), ""), None),
+        binaries=Binaries({}),
+        store=store,
+        mtime=0,
+        previous=previous,
+    )
+
+
+def _app(planned: Plan) -> Any:
+    return next(layer for layer in planned.layers if layer.title == "app")
+
+
+def test_the_projects_own_files_come_last(project: Path, tmp_path: Path) -> None:
+    planned = _plan(project, DATA, Store(tmp_path / "store"))
+    titles = [layer.title for layer in planned.layers]
+    assert titles[-2:] == ["configuration", "app"]
+    assert "links" in titles
+    assert planned.layers[0].kind == "runtime"
+
+
+def test_a_key_follows_from_content_and_not_from_the_folder(project: Path, tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    other = tmp_path / "elsewhere"
+    other.mkdir()
+    (other / "app.py").write_text("app = 1\n")
+    assert _app(_plan(project, DATA, store)).key == _app(_plan(other, DATA, store)).key
+    (other / "app.py").write_text("app = 2\n")
+    assert _app(_plan(project, DATA, store)).key != _app(_plan(other, DATA, store)).key
+
+
+def test_only_being_executable_counts_of_a_files_mode(project: Path, tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    (project / "app.py").chmod(0o600)
+    narrow = _app(_plan(project, DATA, store)).key
+    (project / "app.py").chmod(0o664)
+    assert _app(_plan(project, DATA, store)).key == narrow
+    (project / "app.py").chmod(0o700)
+    assert _app(_plan(project, DATA, store)).key != narrow
+
+
+def test_a_reason_names_what_changed(project: Path, tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    assert _app(_plan(project, DATA, store)).reason == "not made yet"
+    before = {"srv/app.py": "0" * 64, "srv/old.py": "1" * 64}
+    reason = _app(_plan(project, DATA, store, app=before)).reason
+    assert reason == "srv/app.py changed, srv/old.py removed"
+
+
+def test_what_is_stored_is_reused(project: Path, tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    layer = _app(_plan(project, DATA, store))
+    assert isinstance(layer.spec, FilesSpec)
+    build(
+        store,
+        layer.key,
+        kind=layer.kind,
+        title=layer.title,
+        entries=_planned_entries(layer.spec),
+        ground=Ground(),
+        scheme=GZIP,
+        mtime=0,
+    )
+    made = load(store, layer.key)
+    assert made is not None
+    assert [entry["path"] for entry in made.entries()] == ["srv", "srv/app.py"]
+    again = _app(_plan(project, DATA, store))
+    assert (again.cached, again.reason) == (True, "cached")
+
+
+def test_planning_leaves_project_and_store_alone(project: Path, tmp_path: Path) -> None:
+    _plan(project, DATA, Store(tmp_path / "store"))
+    assert not (tmp_path / "store").exists()
+    assert [path.name for path in project.iterdir()] == ["app.py"]
+
+
+def test_parts_that_wait_for_each_other_are_refused(project: Path, tmp_path: Path) -> None:
+    circle = {
+        **DATA,
+        "parts": {
+            "a": {"plugin": "nil", "after": ["b"]},
+            "b": {"plugin": "nil", "after": ["a"]},
+        },
+    }
+    with pytest.raises(ProjectError, match="after itself"):
+        _plan(project, circle, Store(tmp_path / "store"))
+
+
+def test_a_dangling_link_is_a_note_and_ships(project: Path, tmp_path: Path) -> None:
+    (project / "gone").symlink_to("node_modules/nothing")
+    data = {**DATA, "parts": {"app": {"plugin": "dump", "source": "."}}}
+    planned = _plan(project, data, Store(tmp_path / "store"))
+    (spec,) = (layer.spec for layer in planned.layers if layer.title == "app")
+    assert isinstance(spec, FilesSpec)
+    assert {file.path: file.target for file in spec.files}["gone"] == "node_modules/nothing"
