@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rockery.errors import Problem, ProjectError, SurroundingsError
-from rockery.layer import Entry, Layer, dependencies, tree
+from rockery.layer import Entry, Layer, dependencies, pkg_resources, tree
 from rockery.pack.built import files_of
 from rockery.pack.host import host_architecture
 from rockery.pack.options import Options, Watcher
@@ -112,12 +112,16 @@ class PythonPackages:
         if local:
             build_source.copy(folder, scratch / "copy")
             folder = scratch / "copy"
-        site = dependencies.install(spec.resolution, folder, local, target, scratch, sysroot)
+        resolution = spec.resolution
+        site = dependencies.install(resolution, folder, local, target, scratch, sysroot)
+        if importing := pkg_resources.importers(site):
+            self._watcher.note(pkg_resources.note(importing, resolution))
+            resolution = pkg_resources.provide(site, resolution, target, scratch)
         if spec.script is not None:
             extra = scratch / "extra"
             site = self._scripted(spec.script, site, extra, scratch, target.version)
             yield from files_of(extra, Part())
-        yield from self._installed(site, spec.part, spec.resolution, target)
+        yield from self._installed(site, spec.part, resolution, target)
 
     def project(self, spec: ProjectSpec, scratch: Path) -> Iterator[Entry]:
         """Give the files of a local project that is installed itself."""

@@ -2,7 +2,7 @@
 
 Reads one JSON line for each project, ``{"project": PATH, "words": [[...], ...]}``, runs each
 command with its words after ``-C PATH``, and answers with one line: the statuses, what the
-hook saw that must not be, the processor time in seconds and the most memory so far in MB.
+hook saw that must not be, the seconds of processor time of each and the most memory so far in MB.
 """
 
 from __future__ import annotations
@@ -90,19 +90,20 @@ def main() -> None:
     for line in sys.stdin:
         job = json.loads(line)
         guard.start(job["project"])
-        statuses, said = [], io.StringIO()
-        begun = time.process_time()
+        statuses, seconds, said = [], [], io.StringIO()
         for words in job["words"]:
+            begun = time.process_time()
             out = io.TextIOWrapper(io.BytesIO(), "utf-8")
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(said):
                 statuses.append(
                     run([words[0], "-C", job["project"], *words[1:]], program="rockery")
                 )
+            seconds.append(round(time.process_time() - begun, 2))
         used = resource.getrusage(resource.RUSAGE_SELF)
         answer = {
             "statuses": statuses,
             "seen": guard.seen,
-            "seconds": round(time.process_time() - begun, 2),
+            "seconds": seconds,
             "megabytes": used.ru_maxrss // 1024,
             "said": said.getvalue()[-2000:],
         }
