@@ -70,19 +70,25 @@ def conflicts(wanted: Iterator[Wish], base: str, python: str) -> Iterator[tuple[
         remedy = f"a base with such a Python: {', '.join(fitting)}" if fitting else None
         if wish.firm:
             message = f"cannot install the project on Python {python}, which {base} has: "
-            yield True, Problem(
-                f"{message}{wish.source} asks for {wish.specifier!r}",
-                "python-conflict",
-                wish.where,
-                remedy and f"use {remedy}; or widen it",
+            yield (
+                True,
+                Problem(
+                    f"{message}{wish.source} asks for {wish.specifier!r}",
+                    "python-conflict",
+                    wish.where,
+                    remedy and f"use {remedy}; or widen it",
+                ),
             )
         else:
             named = wish.specifier.removeprefix("==").removesuffix(".*")
-            yield False, Problem(
-                f"{wish.source} names Python {named}, and {base} has {python}",
-                "other-python",
-                wish.where,
-                remedy and f"if it matters use {remedy}",
+            yield (
+                False,
+                Problem(
+                    f"{wish.source} names Python {named}, and {base} has {python}",
+                    "other-python",
+                    wish.where,
+                    remedy and f"if it matters use {remedy}",
+                ),
             )
 
 
