@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ _REFERENCE = re.compile(
 _NEVER = re.compile(r"setup|conftest|noxfile|fabfile|tasks|test_.*|.*_test|gunicorn.*|.*\.conf")
 
 _LARGEST = 256 * 1024
+_MOST_MODULES = 200
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,7 @@ class _Hunt:
     notes: list[Problem] = field(default_factory=list)
     rejected: list[Problem] = field(default_factory=list)
     broken: dict[str, Problem] = field(default_factory=dict)
+    several: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.modules = Modules(self.folder, self.python)
@@ -247,7 +249,11 @@ class _Hunt:
             if module.problem:
                 self.broken[module.file] = module.problem
         packages = [(module, path) for module, path in rest if "/" in module.file]
-        return self._first(rest, sure=True) or self._first(packages)
+        return (
+            self._first(rest, sure=True)
+            or self._first(packages)
+            or self._only(self._within_packages())
+        )
 
     def _first(self, modules: list[tuple[Module, str]], *, sure: bool = False) -> Entrypoint | None:
         for kinds in ("names", "factories"):
@@ -291,6 +297,19 @@ class _Hunt:
                 if module and module.file not in seen:
                     seen.add(module.file)
                     yield module, root
+
+    def _within_packages(self) -> Iterator[tuple[Module, str]]:
+        """Yield the modules of the packages at the top."""
+        for package in self._listing("")[1]:
+            for name in self._listing(package)[0][:_MOST_MODULES]:
+                if module := self.modules.get(f"{package}.{name}"):
+                    yield module, ""
+
+    def _only(self, modules: Iterable[tuple[Module, str]]) -> Entrypoint | None:
+        """Return the one application among modules of any name; where there are more, none."""
+        found = [each for one in modules if (each := self._first([one], sure=True))]
+        self.several = [each.text for each in found] if len(found) > 1 else []
+        return found[0] if len(found) == 1 else None
 
     @staticmethod
     def _below(packages: list[str], submodules: tuple[str, ...]) -> list[str]:
@@ -446,6 +465,8 @@ class _Hunt:
         )
         if len(elsewhere) == 1:
             remedy = f"there is one in {elsewhere[0]}: try '-C {elsewhere[0]}'"
+        if self.several:
+            remedy = remedy.replace("module:name", self.several[0])
         names = " or ".join(self.rules.names)
         yield Problem(
             f"cannot find the application: no global {names}"
@@ -455,6 +476,7 @@ class _Hunt:
             remedy,
             (
                 f"looked at: {', '.join(seen) if seen else 'no Python file at the top'}",
+                *([f"it may be {' or '.join(self.several[:5])}"] if self.several else []),
                 *dict.fromkeys(f"{each.where}: {each.message}" for each in self.rejected),
             ),
         )
@@ -483,6 +505,8 @@ def _toml_file(path: Path) -> dict[str, Any]:
     import tomllib
 
     try:
-        return tomllib.loads(path.read_bytes().decode()) if path.is_file() else {}
+        if not path.is_file() or not inside(path.parent, path):
+            return {}
+        return tomllib.loads(path.read_bytes().decode())
     except (OSError, ValueError, RecursionError):
         return {}

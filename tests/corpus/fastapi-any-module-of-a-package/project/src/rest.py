@@ -1,0 +1,5 @@
+from fastapi import FastAPI
+
+from src.model import spell
+
+service = FastAPI()
