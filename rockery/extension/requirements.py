@@ -19,6 +19,9 @@ from rockery.project.source import inside
 #: Larger files are no requirement files; the largest seen was 60 kB, with hashes.
 _LARGEST = 4 * 1024 * 1024
 _MOST = 20_000
+_MOST_PROBLEMS = 100
+#: Characters of one requirement without its hashes; reading one takes the square of them.
+_LONGEST = 8_000
 
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -197,6 +200,8 @@ class _Reading:
             return
         self.files.append(file)
         for number, line in _lines(text):
+            if len(self.problems) >= _MOST_PROBLEMS:
+                return  # no requirement file at all: who corrects it isn't helped by more
             if len(self.wanted) >= _MOST:
                 where = Location(file, number)
                 self.fail(f"cannot read {file}: it has more than {_MOST:,} requirements", where)
@@ -229,6 +234,10 @@ class _Reading:
     def requirement(self, line: str, where: Location) -> None:
         # Runs of white space are folded: the expressions here would try each way to cut one.
         text = _LINE_OPTION.split(" ".join(line.split()), maxsplit=1)[0]
+        if len(text) > _LONGEST:
+            reason = f"it has {len(text):,} characters"
+            self.fail(f"cannot read the requirement {text[:80]!r}: {reason}", where)
+            return
         if "://" in text.split(" ")[0].split("@")[0] or _is_path(text):
             self.located(text, where)
             return
