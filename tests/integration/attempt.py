@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from surroundings import EXAMPLES, ROOT, missing, tool
@@ -39,16 +41,19 @@ def as_nobody() -> tuple[str, ...]:
     )
 
 
+@contextlib.contextmanager
+def open_folder() -> Iterator[Path]:
+    """Give a folder that every user reaches; pytest closes its own to all others."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 def give(folder: Path) -> None:
-    """Make ``folder`` that user's, and let them reach it."""
-    if os.geteuid() != 0:
-        return
-    for path in (folder, *folder.rglob("*")):
-        os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
-    for path in folder.parents:
-        mode = path.stat().st_mode
-        if mode & 0o001 == 0:
-            path.chmod(mode | 0o001)
+    """Make ``folder`` that user's."""
+    if os.geteuid() == 0:
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
 
 
 class Attempt:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from attempt import PREVIOUS, ROCK, Attempt, as_nobody, give
+from attempt import PREVIOUS, ROCK, Attempt, as_nobody, give, open_folder
 from surroundings import missing, tool
 
 from rockery.errors import Problem
@@ -221,36 +221,36 @@ def test_no_room_for_the_rock(attempt: Attempt, disk: Path) -> None:
 # ---------------------------------------------------------------- no permission
 
 
+@pytest.fixture
+def owned() -> Iterator[Attempt]:
+    """An attempt in a folder of a user without rights, with an empty store there too."""
+    with open_folder() as folder:
+        attempt = Attempt(folder / "hello", folder / "store")
+        attempt.store.mkdir()
+        give(folder)
+        yield attempt
+
+
 @pytest.mark.parametrize("path", ["rockcraft.yaml", "requirements.txt", "app.py"])
-def test_unreadable_files(attempt: Attempt, tmp_path: Path, path: str) -> None:
-    attempt.store = attempt.folder / "store"
-    give(attempt.folder)
-    (attempt.folder / path).chmod(0)
-    attempt.refused(
-        "check", status=PROJECT, says=f"{path}: .*ermission denied", rockery=as_nobody()
-    )
+def test_unreadable_files(owned: Attempt, path: str) -> None:
+    (owned.folder / path).chmod(0)
+    owned.refused("check", status=PROJECT, says=f"{path}: .*ermission denied", rockery=as_nobody())
 
 
-def test_an_unreadable_folder(attempt: Attempt) -> None:
-    attempt.write("static/x", "x")
-    attempt.store = attempt.folder / "store"
-    give(attempt.folder)
-    (attempt.folder / "static").chmod(0)
-    attempt.refused(
+def test_an_unreadable_folder(owned: Attempt) -> None:
+    owned.write("static/x", "x")
+    (owned.folder / "static").chmod(0)
+    owned.refused(
         "check", status=PROJECT, says="cannot read static.*ermission", rockery=as_nobody()
     )
-    (attempt.folder / "static").chmod(0o755)
 
 
-def test_a_store_that_is_read_only(attempt: Attempt, tmp_path: Path) -> None:
-    attempt.store = tmp_path / "store"
-    attempt.store.mkdir()
-    give(attempt.folder)
-    attempt.store.chmod(0o555)
-    attempt.refused(
+def test_a_store_that_is_read_only(owned: Attempt) -> None:
+    owned.store.chmod(0o555)
+    owned.refused(
         "pack",
         status=SURROUNDINGS,
-        says=rf"cannot write to the store {attempt.store}: permission denied(.*\n)*.*ROCKERY_STORE",
+        says=rf"cannot write to the store {owned.store}: permission denied(.*\n)*.*ROCKERY_STORE",
         rockery=as_nobody(),
     )
 
@@ -291,12 +291,10 @@ def test_an_output_folder_that_is_none(attempt: Attempt) -> None:
         )
 
 
-def test_an_output_folder_that_is_not_ours(attempt: Attempt, tmp_path: Path) -> None:
-    locked = tmp_path / "locked"
+def test_an_output_folder_that_is_not_ours(owned: Attempt) -> None:
+    locked = owned.folder.parent / "locked"
     locked.mkdir(mode=0o555)
-    attempt.store = attempt.folder / "store"
-    give(attempt.folder)
-    attempt.refused(
+    owned.refused(
         "pack",
         "-o",
         locked,
