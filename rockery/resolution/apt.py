@@ -348,11 +348,12 @@ class Apt:
         ):
             (self.root / folder).mkdir(parents=True, exist_ok=True)
         (self.root / "var/lib/dpkg/status").touch()
-        shutil.copyfile(self.base.keyring, self.root / "etc/apt" / self.base.keyring.name)
+        # Not by Signed-By, whose paths can't have spaces: this root trusts these keys alone.
+        keys = self.root / "etc/apt/trusted.gpg.d" / self.base.keyring.name
+        shutil.copyfile(self.base.keyring, keys)
         stanzas = [
             f"Types: deb\nURIs: {self.locations[archive.name]}\n"
             f"Suites: {' '.join(archive.suites)}\nComponents: {' '.join(archive.components)}\n"
-            f"Signed-By: {self.root}/etc/apt/{self.base.keyring.name}\n"
             for archive in self.base.archives
             if archive.name in self.locations
         ]
