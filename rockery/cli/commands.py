@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import argparse
 from argparse import Namespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rockery import __version__
-from rockery.cli import result, rockcraft, wishes
+from rockery.cli import findings, result, rockcraft, wishes
 from rockery.cli.running import run as run
 from rockery.cli.screen import Screen
 from rockery.errors import Problem, ProjectError, SurroundingsError, UsageError
+from rockery.project import wording
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rockery.check import Report, Verdict
+    from rockery.extension import Expansion
     from rockery.pack import Prepared
 
 NAMES = (
     "init",
     "list-extensions",
     "check",
+    "explain",
     "expand-extensions",
     "plan",
     "pack",
@@ -61,31 +67,85 @@ def list_extensions(options: Namespace, screen: Screen) -> int:
 
 def check(options: Namespace, screen: Screen) -> int:
     """Say what is wrong with the project: what its files tell, and a stored resolution."""
-    from rockery.pack import Options, check_stored, prepare
-    from rockery.store import Store, default_root
+    from rockery.check import check as checked
+    from rockery.check import verdicts
 
     wishes.check_bases(options)
-    status = 0
-    problems: tuple[Problem, ...] = ()
-    notes: tuple[Problem, ...] = ()
-    try:
-        prepared = prepare(
-            Options(options.folder, base=options.base, build_base=options.build_base)
+    report = checked(options.folder, base=options.base, build_base=options.build_base)
+    tried = list(verdicts(report.project)) if screen.verbose and report.project else []
+    form = "json" if options.json else options.format
+    if form == "json":
+        result.document(findings.document(report, tried if screen.verbose else None))
+    elif form == "sarif":
+        result.document(findings.sarif(report, options.folder))
+    elif form == "github":
+        for line in findings.github(report, options.folder):
+            result.text(line)
+    else:
+        _tell(report, tried, screen)
+        if options.files and report.expansion:
+            _list_files(options.folder, report.expansion)
+    return ProjectError.exit_status if report.problems else 0
+
+
+def _tell(report: Report, tried: list[Verdict], screen: Screen) -> None:
+    """Tell of a check to a person."""
+    for extension, found in report.findings.items():
+        for finding in found:
+            place = f" ({finding.where})" if finding.where else ""
+            screen.detail(f"{extension}: {finding.topic}: {finding.text}{place}")
+    for verdict in tried:
+        screen.detail(
+            f"{verdict.extension}: {'pass' if verdict.fits else 'fail'}: {verdict.reason}"
         )
-        notes = prepared.notes
-        check_stored(prepared, Store(default_root()))
-    except ProjectError as error:
-        status, problems = error.exit_status, error.problems
-    if options.json:
-        findings = [_finding(p, "error") for p in problems] + [_finding(p, "note") for p in notes]
-        result.document({"schema_version": 1, "findings": findings})
-        return status
-    for note in notes:
+    for note in report.notes:
         screen.note(note)
-    screen.problems(problems)
-    if not status:
+    screen.problems(report.problems)
+    if not report.problems:
         screen.say("nothing is wrong")
-    return status
+
+
+def _list_files(folder: Path, expansion: Expansion) -> None:
+    """Print what ships, and what is worth a look."""
+    from rockery.check.files import listings
+
+    for listing in listings(folder, expansion):
+        result.text(f"into /{listing.app}: {result.size(listing.size)}")
+        rows = [(each.path, str(each.files), result.size(each.size)) for each in listing.shipped]
+        result.table(("ships", "files", "size"), rows)
+        if listing.remarks:
+            result.text("")
+            result.table(
+                ("look at", "size", "ships", "why"),
+                [
+                    (each.path, result.size(each.size), "yes" if each.ships else "no", each.reason)
+                    for each in listing.remarks
+                ],
+            )
+
+
+def explain(options: Namespace, screen: Screen) -> int:
+    """Print what there is to say of a finding's code, or all codes."""
+    from rockery.check import explanations
+
+    told = explanations()
+    if options.code is None:
+        result.table(
+            ("code", "what it is"),
+            [(code, said.replace("\n", " ").split(". ")[0]) for code, said in told.items()],
+        )
+    elif options.code in told:
+        result.text(told[options.code])
+    else:
+        raise UsageError(
+            Problem(
+                f"cannot explain {options.code!r}: there is no such code"
+                f"{wording.nearest(options.code, told)}",
+                "unknown-code",
+                remedy="'rockery explain' lists them",
+            )
+        )
+    return 0
 
 
 def expand_extensions(options: Namespace, screen: Screen) -> int:
@@ -263,17 +323,3 @@ def _prepared(options: Namespace, screen: Screen) -> Prepared:
     for note in prepared.notes:
         screen.note(note)
     return prepared
-
-
-def _finding(problem: Problem, grade: str) -> dict[str, Any]:
-    where = problem.where
-    return {
-        "level": grade,
-        "code": problem.code,
-        "message": problem.message,
-        "file": where.file if where else None,
-        "line": where.line if where else None,
-        "column": where.column if where else None,
-        "remedy": problem.remedy,
-        "details": list(problem.details),
-    }

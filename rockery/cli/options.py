@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from rockery import __version__
-from rockery.cli import commands, rockcraft
+from rockery.cli import commands, findings, rockcraft
 
 _ABOUT = """\
 Pack a Flask or FastAPI project as a rock: a small, reproducible OCI image with
@@ -124,6 +124,15 @@ def parser(program: str, *, platform: str | None = None) -> _Parser:
     check = command("check", "say what is wrong with the project, without packing it")
     _bases(check)
     _json(check)
+    check.add_argument(
+        "--format",
+        choices=findings.FORMATS,
+        default="text",
+        help="how findings are written (default: text)",
+    )
+    check.add_argument("--files", action="store_true", help="list what ships, and what is odd")
+    explain = command("explain", "say more of a finding's code", "explain missing-entrypoint")
+    explain.add_argument("code", metavar="CODE", nargs="?", help="the code (default: list all)")
     expand = command(
         "expand-extensions",
         "print rockcraft.yaml with its extensions expanded",

@@ -52,6 +52,13 @@ def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
         print("  ".join(cell.ljust(width) for cell, width in cells).rstrip())
 
 
+def size(count: int) -> str:
+    """Return a number of bytes as people read it: ``1.2 MB``."""
+    if count < 1000:
+        return f"{count} B"
+    return f"{count / 1000:.1f} kB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"
+
+
 def on_terminal() -> bool:
     """Tell whether a person looks at the result."""
     return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"

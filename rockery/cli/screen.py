@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, TextIO
 
+from rockery.cli import findings
 from rockery.errors import Problem
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class Screen:
         if self.quiet or what in self._noted:
             return
         self._noted.add(what)
-        self._problem(problem, "note")
+        self._problem(problem, findings.grade(problem))
 
     # Messages.
 
@@ -130,25 +131,14 @@ class Screen:
         if problem.remedy:
             self._line(f"  → {_visible(problem.remedy)}")
         if self._github:
-            self._annotate(problem, "error" if grade == "error" else "notice")
+            level = "notice" if grade == "note" else grade
+            self._line(findings.annotation(level, problem, self._folder))
 
     def _graded(self, grade: str) -> str:
         if not self._colour:
             return grade
-        colour = {"error": "31", "note": "33"}[grade]
+        colour = {"error": "31", "warning": "33", "note": "36"}[grade]
         return f"\x1b[1;{colour}m{grade}\x1b[0m"
-
-    def _annotate(self, problem: Problem, level: str) -> None:
-        """Write what GitHub shows beside the line: its paths count from the checkout."""
-        where = problem.where
-        fields = {"title": problem.code}
-        if where is not None:
-            fields["file"] = os.path.normpath(self._folder / where.file)
-            fields |= {"line": str(where.line)} if where.line else {}
-            fields |= {"col": str(where.column)} if where.column else {}
-        listed = ",".join(f"{name}={_escaped(text, ':,')}" for name, text in fields.items())
-        text = problem.message + (f"; {problem.remedy}" if problem.remedy else "")
-        self._line(f"::{level} {listed}::{_escaped(text)}")
 
     def _line(self, text: str) -> None:
         if self._status is not None:
@@ -166,10 +156,3 @@ class Screen:
 def _visible(text: str) -> str:
     """Spell out control characters: file names and tools may hold what steers a terminal."""
     return text.translate(_CONTROLS)
-
-
-def _escaped(text: str, separators: str = "") -> str:
-    """Escape what ends a command of GitHub's, or a field of it."""
-    for character in "%\r\n" + separators:
-        text = text.replace(character, f"%{ord(character):02X}")
-    return text

@@ -51,12 +51,14 @@ class Expansion:
 
     ``notes`` are findings that stop nothing. ``definitions`` are the extensions that were
     expanded, ``entrypoints`` what was found for each service that the user gave no command.
+    ``left_out`` are the project's paths that don't ship, by extension.
     """
 
     data: dict[str, Any]
     notes: tuple[Problem, ...] = ()
     definitions: tuple[Definition, ...] = ()
     entrypoints: dict[str, Entrypoint] = field(default_factory=dict)
+    left_out: dict[str, tuple[shipping.Ignored, ...]] = field(default_factory=dict)
     _document: Document | None = field(default=None, repr=False)
     _spelled: dict[str, str] = field(default_factory=dict, repr=False)
 
@@ -153,6 +155,7 @@ def attempt(project: Project) -> Attempt:
             for one in work
             if one.entrypoint and one.definition.service
         },
+        {one.definition.name: one.left_out for one in work},
         project.document,
         spelled,
     )
@@ -223,6 +226,7 @@ class _Expanding:
         self.notes: list[Problem] = []
         self.problems: list[Problem] = []
         self.findings: list[Finding] = []
+        self.left_out: tuple[shipping.Ignored, ...] = ()
         self.spelled: dict[str, str] = {}
         self.user = self._own_terms(user)
         self.snippet: dict[str, Any] = {}
@@ -406,7 +410,7 @@ class _Expanding:
             return
         for name in wanted:
             if found := needed.requirements.asks_for(name):
-                self._find("framework", f"{found.where} asks for {found.text}", found.where)
+                self._find("framework", f"{found.text} is asked for", found.where)
                 return
         if not wanted:
             return
@@ -532,6 +536,7 @@ class _Expanding:
             f"{len(shipped.organize)} names at the top ship to /{app}, {len(shipped.ignored)} "
             "paths are left out",
         )
+        self.left_out = shipped.ignored
         return shipped
 
     def _check_parts(self) -> None:

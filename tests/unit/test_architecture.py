@@ -30,9 +30,10 @@ MAY_IMPORT = {
         *{"base", "component", "extension", "image", "layer", "part", "plan", "project"},
         *{"resolution", "sbom", "store", "verify"},
     },
+    "check": {"extension", "pack", "project", "store"},
     "run": {"image", "layer", "project", "publish", "store", "verify"},
     "cli": {
-        *{"component", "extension", "image", "pack", "project", "publish", "resolution"},
+        *{"check", "component", "extension", "image", "pack", "project", "publish", "resolution"},
         *{"run", "store"},
     },
 }
