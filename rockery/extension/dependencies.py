@@ -33,7 +33,7 @@ from rockery.extension.requirements import (
 from rockery.extension.settings import Settings
 from rockery.project import pyproject
 from rockery.project.pyproject import PyProject
-from rockery.project.wording import nearest
+from rockery.project.wording import kind, nearest
 
 _REQUIREMENTS = "requirements.txt"
 
@@ -269,6 +269,14 @@ class _Gathering:
         declared = project.dependencies
         if declared is not None:
             return parse({project.where(text): text for text in declared}, self.target)
+        if (wrong := project.get("project", "dependencies")) is not None:
+            problem = Problem(
+                "cannot read pyproject.toml: 'dependencies' of [project] needs a list, not "
+                f"{kind(wrong)}",
+                "bad-value",
+                project.where("dependencies"),
+            )
+            return Requirements(problems=(problem,), complete=False)
         dynamic = project.get("tool", "setuptools", "dynamic", "dependencies", "file")
         files = [dynamic] if isinstance(dynamic, str) else dynamic
         found = Requirements(complete=isinstance(files, list))

@@ -405,7 +405,7 @@ class _Expanding:
         wanted = self.definition.requires.one_of
         what = " or ".join(wanted)
         if needed.source is None:
-            if not needed.requirements.wanted and not needed.problems:
+            if not needed.requirements.wanted and not needed.problems and not self.problems:
                 self.problems.append(self._no_source(what))
             return
         for name in wanted:
@@ -455,6 +455,7 @@ class _Expanding:
                 "setup.py",
             )
             for path in folder.glob(pattern)
+            if path.is_file()
         )
         details = (f"there is {', '.join([*locks, *others])}",) if locks or others else ()
         remedy = f"add a requirements.txt with a line '{what.split(' or ')[0]}'"

@@ -235,7 +235,8 @@ class _Shipment:
 
     def _check_top(self, top: list[str]) -> None:
         first = self.app.partition("/")[0]
-        if first in top:
+        # A folder that is no package never hides one: Python looks on.
+        if first in top and (self.folder / first / "__init__.py").is_file():
             self.problems.append(
                 Problem(
                     f"cannot ship the folder {first!r}: it would hide the package of that name",

@@ -9,6 +9,7 @@ from typing import Any
 from rockery.errors import Location, Problem, ProjectError
 from rockery.project import rules
 from rockery.project.document import Document
+from rockery.project.source import inside
 
 #: Where the file may be, in the order in which it is looked for.
 FILES = ("rockcraft.yaml", "rock/rockcraft.yaml")
@@ -55,6 +56,12 @@ def find(folder: Path) -> Path:
             problem = Problem(f"cannot read {name}: {reason}", "unreadable-file", Location(name))
             raise ProjectError(problem)
         if (folder / name).is_file():
+            if not inside(folder, folder / name):
+                reason = "it is a link that leads out of the project"
+                problem = Problem(
+                    f"cannot read {name}: {reason}", "unreadable-file", Location(name)
+                )
+                raise ProjectError(problem)
             return folder / name
     raise ProjectError(
         Problem(
