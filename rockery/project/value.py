@@ -81,7 +81,7 @@ TextByName = Annotated[dict[str, Text], BeforeValidator(_mapping)]
 RelativePath = Annotated[
     Text,
     AfterValidator(_path),
-    _shown(minLength=1, pattern=r"^-?(?!/)(?!(.*/)?\.\.(/|$))[\s\S]+$"),
+    _shown(minLength=1, pattern=r"^(?!-?(/|$))(?!-?([\s\S]*/)?\.\.(/|$))"),
 ]
 RelativePaths = Annotated[tuple[RelativePath, ...], BeforeValidator(_list)]
 Duration = Annotated[Text, AfterValidator(_duration), _shown(pattern=f"^({_DURATION})$")]
