@@ -38,7 +38,7 @@ __all__ = [
 
 #: Raise it when the code below, or in the modules it calls, makes other bytes from the same
 #: inputs.
-RECIPE = 2
+RECIPE = 3
 
 #: What was asked of each package: slice words, or None for all of it.
 Asked = Mapping[str, frozenset[str] | None]
@@ -71,7 +71,7 @@ def compose_bare(
     _skeleton(composition, base)
     asked = _asked(words, base, composition, bare=True)
     for member in members:
-        _take(composition, base, member, asked, filters)
+        _take(composition, base, member, asked, filters, trims=True)
     _spare(composition, base, asked)
     system.add_daemon(composition, base, {})
     composition.add_missing(
@@ -95,7 +95,7 @@ def compose_full(
     composition = Composition(ground(base, architecture))
     _skeleton(composition, base)
     for member in members:
-        _take(composition, base, member, None, {})
+        _take(composition, base, member, {}, {}, trims=False)
     system.add_system(composition, base, architecture, members)
     certificates.trust(composition, members, configure=True)
     _finish(composition, {}, base, architecture, members, bench)
@@ -117,8 +117,8 @@ def compose_above(
     composition = Composition(ground(base, architecture))
     asked = _asked(words, base, composition, bare=False)
     for member in members:
-        _take(composition, base, member, asked, filters)
-    _spare(composition, base, asked)
+        # Trimmed packages would lack what their scripts call when others are installed.
+        _take(composition, base, member, asked, filters, trims=False)
     system.add_daemon(composition, base, below.entries)
     _python_links(composition, base, below.entries)
     certificates.trust(composition, members, configure=True)
@@ -164,23 +164,23 @@ def _asked(words: Sequence[str], base: Base, composition: Composition, *, bare: 
     return asked
 
 
-def _selector(base: Base, name: str, asked: Asked | None) -> Callable[[str], bool]:
+def _selector(base: Base, name: str, asked: Asked, *, trims: bool) -> Callable[[str], bool]:
     """Return the test whether a path of the package ``name`` ships.
 
     A package that the user names comes whole but for documentation, a slice gives its paths,
-    and what nobody asked for is trimmed. A full base (``asked`` is None) is not.
+    and what nobody asked for is trimmed in a bare rock.
     """
     rules = base.rules
     kept, dropped = matcher(rules.keep), matcher(rules.drop)
-    if asked is None or asked.get(name, ()) is None:
-        return lambda path: kept(path) or not dropped(path)
     if meanings := asked.get(name):
         wanted = matcher([g for word in sorted(meanings) for g in _slice(base, name, word) or ()])
         return lambda path: kept(path) or (wanted(path) and not dropped(path))
-    trims = [trim for pattern, trim in rules.trim.items() if matcher([pattern])(name)]
-    only = [trim.only for trim in trims if trim.only is not None]
+    if name in asked or not trims:
+        return lambda path: kept(path) or not dropped(path)
+    trim = [trim for pattern, trim in rules.trim.items() if matcher([pattern])(name)]
+    only = [one.only for one in trim if one.only is not None]
     wanted = matcher([glob for globs in only for glob in globs] if only else ["**"])
-    unwanted = matcher([*rules.drop, *(glob for trim in trims for glob in trim.drop)])
+    unwanted = matcher([*rules.drop, *(glob for one in trim for glob in one.drop)])
     return lambda path: kept(path) or (wanted(path) and not unwanted(path))
 
 
@@ -193,12 +193,14 @@ def _take(
     composition: Composition,
     base: Base,
     member: Member,
-    asked: Asked | None,
+    asked: Asked,
     filters: Mapping[str, Filter],
+    *,
+    trims: bool,
 ) -> None:
     """Put a package's files into the composition."""
     name = member.package.name
-    ships = _selector(base, name, asked)
+    ships = _selector(base, name, asked, trims=trims)
     place: Filter = filters.get(name, _unmoved)
     here = composition.ground
     for entry in member.contents.entries():
@@ -209,7 +211,7 @@ def _take(
             composition.directories[path] = moved(entry, path)
             # An empty directory may be what a package needs at run time; in the base's own
             # trimmed packages it is only what is left of the files that don't ship.
-            whole = asked is None or name in asked
+            whole = name in asked or not trims
             target = place(f"{path}/") if whole and ships(path) else None
             if target is not None:
                 path = target.rstrip("/")
