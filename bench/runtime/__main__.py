@@ -8,7 +8,9 @@ Packs two of the examples, runs each in three ways in the same image, and compar
 
 The ways take turns, so that what else the machine does hits all of them. What is printed, and
 written to bench/RUNTIME.md with ``--write``: medians of requests per second and of the 99th
-percentile, by wrk, and of the time from ``docker run`` to the first answer of 200.
+percentile, by wrk, of the CPU time that a request costs, the exporter's included (which other
+work on the machine disturbs least), and of the time from ``docker run`` to the first answer of
+200.
 """
 
 from __future__ import annotations
@@ -28,6 +30,9 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from docker import DockerClient
 
 ROOT = Path(__file__).parents[2]
 RESULT = ROOT / "bench/RUNTIME.md"
@@ -73,8 +78,8 @@ def pack(example: str, folder: Path) -> str:
 
 
 @contextmanager
-def running(*arguments: str) -> Iterator[tuple[str, float]]:
-    """Run a container; its address, and the seconds until it answered with 200."""
+def running(*arguments: str) -> Iterator[tuple[str, str, float]]:
+    """Run a container; its id, its address, and the seconds until it answered with 200."""
     began = time.monotonic()
     container = docker("run", "-d", *arguments)
     try:
@@ -88,19 +93,34 @@ def running(*arguments: str) -> Iterator[tuple[str, float]]:
                 if time.monotonic() - began > 60:
                     raise
                 time.sleep(0.005)
-        yield address, time.monotonic() - began
+        yield container, address, time.monotonic() - began
     finally:
         docker("rm", "-f", container)
 
 
-def load(address: str) -> tuple[float, float]:
-    """Ask as fast as it answers; requests per second, and the 99th percentile in ms."""
+def used(container: str) -> float:
+    """Return the CPU time that a container has used, in microseconds."""
+    client = DockerClient.from_env()
+    stats: dict[str, Any] = client.containers.get(container).stats(stream=False, one_shot=True)
+    client.close()
+    return float(stats["cpu_stats"]["cpu_usage"]["total_usage"]) / 1000
+
+
+def load(container: str, address: str) -> tuple[float, float, float]:
+    """Ask as fast as it answers.
+
+    Returns requests per second, the 99th percentile in ms, and microseconds of CPU per request.
+    """
     wrk = ["wrk", "-t1", f"-c{CONNECTIONS}", "--latency", f"http://{address}:8000/"]
     subprocess.run([*wrk, "-d1"], check=True, capture_output=True)
+    before = used(container)
     said = subprocess.run([*wrk, f"-d{SECONDS}"], check=True, capture_output=True, text=True).stdout
+    cost = used(container) - before
+    (number_of,) = re.findall(r"(\d+) requests in", said)
     (rate,) = re.findall(r"Requests/sec:\s+([\d.]+)", said)
     ((number, unit),) = re.findall(r"99%\s+([\d.]+)(us|ms|s)\b", said)
-    return float(rate), float(number) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
+    percentile = float(number) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
+    return float(rate), percentile, cost / int(number_of)
 
 
 def measure(framework: str, image: str, rounds: int) -> list[str]:
@@ -114,23 +134,25 @@ def measure(framework: str, image: str, rounds: int) -> list[str]:
     }
     rates: dict[str, list[float]] = {way: [] for way in ways}
     percentiles: dict[str, list[float]] = {way: [] for way in ways}
+    costs: dict[str, list[float]] = {way: [] for way in ways}
     ours: list[float] = []
     plain: list[float] = []
     first, *rest = gunicorn.split()
     for number in range(rounds):
         for way in sorted(ways, reverse=bool(number % 2)):
-            with running(*ways[way]) as (address, seconds):
-                rate, percentile = load(address)
+            with running(*ways[way]) as (container, address, seconds):
+                rate, percentile, cost = load(container, address)
             rates[way].append(rate)
             percentiles[way].append(percentile)
+            costs[way].append(cost)
             if way == "with":
                 ours.append(seconds)
-        with running("--entrypoint", f"/usr/bin/{first}", image, *rest) as (_, seconds):
+        with running("--entrypoint", f"/usr/bin/{first}", image, *rest) as (_, _, seconds):
             plain.append(seconds)
         for _ in range(2):  # the start is short, and varies
-            with running(*ways["with"]) as (_, seconds):
+            with running(*ways["with"]) as (_, _, seconds):
                 ours.append(seconds)
-            with running("--entrypoint", f"/usr/bin/{first}", image, *rest) as (_, seconds):
+            with running("--entrypoint", f"/usr/bin/{first}", image, *rest) as (_, _, seconds):
                 plain.append(seconds)
 
     def row(what: str, one: list[float], other: list[float], wanted: str, digits: int) -> str:
@@ -149,6 +171,7 @@ def measure(framework: str, image: str, rounds: int) -> list[str]:
             f"at most {PERCENTILE}",
             2,
         ),
+        row("µs of CPU per request, with, without", costs["with"], costs["without"], "", 0),
         row("start in s, the rock, plain gunicorn", ours, plain, f"at most {START}", 3),
     ]
 
