@@ -142,9 +142,11 @@ def test_names_that_are_globs_are_taken_literally(project: Path) -> None:
     assert "data[[]1]" in decided.organize
 
 
-def test_a_folder_that_would_hide_the_framework_is_refused(project: Path) -> None:
+def test_a_package_that_would_hide_the_framework_is_refused(project: Path) -> None:
     (project / "flask").mkdir()
-    decided, _ = (ship(project, "flask/app", (), lambda _: Location("x")), None)
+    assert not ship(project, "flask/app", (), lambda _: Location("x")).problems
+    (project / "flask/__init__.py").touch()
+    decided = ship(project, "flask/app", (), lambda _: Location("x"))
     assert [problem.code for problem in decided.problems] == ["hiding-folder"]
 
 
