@@ -18,6 +18,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Asked for by scripts all the time; all else costs more than the answer.
         print(f"rockcraft {__version__} (rockery)" if rockcraft else f"rockery {__version__}")
         return 0
+    if arguments is None and sys.getfilesystemencoding() != "utf-8":
+        _start_again()
     from rockery.cli.run import INTERRUPTED, run
 
     status = run(words, program="rockcraft" if rockcraft else "rockery")
@@ -27,3 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.flush()
         os._exit(status)
     return status
+
+
+def _start_again() -> None:
+    """Become a Python to which all text is UTF-8: the locale must not show in a rock."""
+    if os.environ.get("PYTHONUTF8") != "1":
+        os.execve(sys.executable, sys.orig_argv, {**os.environ, "PYTHONUTF8": "1"})  # noqa: S606

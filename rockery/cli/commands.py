@@ -11,7 +11,6 @@ from rockery.cli import findings, result, rockcraft, wishes
 from rockery.cli.running import run as run
 from rockery.cli.screen import Screen
 from rockery.errors import Problem, ProjectError, SurroundingsError, UsageError
-from rockery.project import wording
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,6 +126,7 @@ def _list_files(folder: Path, expansion: Expansion) -> None:
 def explain(options: Namespace, screen: Screen) -> int:
     """Print what there is to say of a finding's code, or all codes."""
     from rockery.check import explanations
+    from rockery.project import wording
 
     told = explanations()
     if options.code is None:
@@ -306,8 +306,7 @@ def version(options: Namespace, screen: Screen) -> int:
 
 def refused(options: Namespace, screen: Screen) -> int:
     """Say why there is no such command."""
-    reason = rockcraft.REFUSED[options.refused]
-    raise UsageError(Problem(f"cannot {options.refused}: {reason}", "unsupported-command"))
+    raise rockcraft.refusal(options.refused)
 
 
 def _prepared(options: Namespace, screen: Screen) -> Prepared:

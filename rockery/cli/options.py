@@ -75,6 +75,8 @@ def parse(words: Sequence[str], *, program: str) -> argparse.Namespace:
         SystemExit: after the help, or after saying what is wrong (status 2).
         UsageError: a ``CRAFT_…`` variable holds nonsense.
     """
+    if words and words[0] in rockcraft.REFUSED:
+        raise rockcraft.refusal(words[0])  # whatever comes after it
     given = rockcraft.defaults()
     options = parser(program, platform=given["platform"]).parse_args(words)
     level = options.verbosity or given["verbosity"]

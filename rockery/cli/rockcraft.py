@@ -26,7 +26,7 @@ REFUSED = {
 }
 
 #: Options that change nothing here, with the reason.
-_WITHOUT_EFFECT = {
+WITHOUT_EFFECT = {
     "destructive_mode": "there is no instance to do without",
     "use_lxd": "no LXD is needed",
     "ignore": "there are no checks of the base to ignore",
@@ -35,13 +35,18 @@ _WITHOUT_EFFECT = {
 }
 
 #: Options that ask for something that can't be had.
-_IMPOSSIBLE = {
+IMPOSSIBLE = {
     "shell": "parts are not built in an instance that a shell could be opened in",
     "shell_after": "parts are not built in an instance that a shell could be opened in",
     "pro": "packages come from the base's public archives; Ubuntu Pro can't be asked for them",
 }
 
 LEVELS = ("quiet", "brief", "verbose", "debug", "trace")
+
+
+def refusal(word: str) -> UsageError:
+    """Return why there is no such command."""
+    return UsageError(Problem(f"cannot {word}: {REFUSED[word]}", "unsupported-command"))
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -80,12 +85,12 @@ def without_effect(options: argparse.Namespace) -> Iterable[str]:
     Raises:
         UsageError: an option asks for something that can't be had.
     """
-    for name, reason in _IMPOSSIBLE.items():
+    for name, reason in IMPOSSIBLE.items():
         if getattr(options, name, None):
-            raise UsageError(Problem(f"cannot use {_flag(name)}: {reason}", "unsupported-option"))
-    for name, reason in _WITHOUT_EFFECT.items():
+            raise UsageError(Problem(f"cannot use {flag(name)}: {reason}", "unsupported-option"))
+    for name, reason in WITHOUT_EFFECT.items():
         if getattr(options, name, None):
-            yield f"{_flag(name)} has no effect: {reason}"
+            yield f"{flag(name)} has no effect: {reason}"
 
 
 def check_parts(wanted: Iterable[str], known: Iterable[str]) -> None:
@@ -113,5 +118,6 @@ def check_parts(wanted: Iterable[str], known: Iterable[str]) -> None:
         )
 
 
-def _flag(name: str) -> str:
+def flag(name: str) -> str:
+    """Return the option that sets ``name``."""
     return f"--{name.replace('_', '-')}"

@@ -1,0 +1,146 @@
+"""What a person, a log and a CI see."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rockery.cli.screen import Screen
+from rockery.errors import Location, Problem
+
+ROOT = Path(__file__).parents[3]
+PROBLEM = Problem(
+    "cannot do: why", "a-code", Location("app.py", 3, 5), "do this", ("first", "second")
+)
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+
+
+def screen(*, quiet: bool = False, verbose: bool = False) -> tuple[Screen, io.StringIO]:
+    stream = io.StringIO()
+    return Screen(quiet=quiet, verbose=verbose, stream=stream), stream
+
+
+def test_a_log_has_plain_lines() -> None:
+    shown, stream = screen()
+    with shown:
+        shown.step("making it")
+        shown.done("making it", "made")
+        shown.note(PROBLEM)
+        shown.note(PROBLEM)
+        shown.problems([PROBLEM])
+    assert stream.getvalue() == (
+        "making it: made (0.0 s)\n"
+        "note: app.py:3:5: cannot do: why\n  first\n  second\n  → do this\n"
+        "error: app.py:3:5: cannot do: why\n  first\n  second\n  → do this\n"
+    )
+
+
+def test_quiet_says_only_what_is_wrong() -> None:
+    shown, stream = screen(quiet=True, verbose=True)
+    shown.step("a")
+    shown.done("a", "b")
+    shown.note(PROBLEM)
+    shown.say("c")
+    shown.detail("d")
+    assert stream.getvalue() == ""
+    shown.problems([PROBLEM])
+    assert stream.getvalue().startswith("error: ")
+
+
+def test_verbose_says_steps_as_they_begin_and_all_details() -> None:
+    long = Problem("cannot", "code", details=tuple(map(str, range(100))))
+    shown, stream = screen()
+    shown.problems([long])
+    assert stream.getvalue().splitlines()[-1] == "  … 75 more lines with --verbose"
+    shown, stream = screen(verbose=True)
+    shown.step("making it")
+    assert stream.getvalue() == "making it …\n"
+    shown.problems([long])
+    assert stream.getvalue().splitlines()[-1] == "  99"
+
+
+def test_what_steers_a_terminal_is_spelled_out() -> None:
+    shown, stream = screen()
+    shown.problems([Problem("cannot read a\nb\x1b[31m", "x", Location("\x07"), "\x9b", ("\r",))])
+    assert stream.getvalue() == ("error: \\x07: cannot read a\\x0ab\\x1b[31m\n  \\x0d\n  → \\x9b\n")
+
+
+def test_annotations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    shown, stream = screen()
+    shown.set(quiet=False, verbose=False, folder=Path("projects/a,b:c"))
+    shown.problems([PROBLEM])
+    shown.note(Problem("100%\nsure", "b-code"))
+    lines = [line for line in stream.getvalue().splitlines() if line.startswith("::")]
+    assert lines == [
+        "::error title=a-code,file=projects/a%2Cb%3Ac/app.py,line=3,col=5::cannot do: why; do this",
+        "::notice title=b-code::100%25%0Asure",
+    ]
+
+
+PROGRAM = """
+import sys
+from rockery.cli.screen import Screen
+from rockery.cli import result
+from rockery.errors import Problem
+with Screen(quiet=False, verbose=False) as screen:
+    screen.step("making [it]")
+    screen.done("making [it]", "made [x]")
+    screen.problems([Problem("cannot [y]", "z")])
+result.table(("head", "other"), [("one [a]", "two")])
+"""
+
+
+def on_terminal(**env: str) -> str:
+    """Run a program on a terminal and return all that it shows there."""
+    ours, theirs = pty.openpty()
+    clean = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "TERM", "COLORTERM")}
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**clean, "TERM": "xterm-256color", "PYTHONPATH": str(ROOT), **env},
+    )
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(ours, 65536)
+        except OSError:
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(ours)
+    assert process.wait() == 0
+    return shown.decode()
+
+
+def test_a_terminal_moves_and_has_colours() -> None:
+    shown = on_terminal()
+    assert "\x1b[1;31merror\x1b[0m: cannot [y]" in shown
+    assert "making [it]: made [x] (" in shown
+    assert "\x1b[?25h" in shown, "the cursor is back"
+    assert "one [a]" in shown
+
+
+def test_no_color() -> None:
+    shown = on_terminal(NO_COLOR="1")
+    assert "error: cannot [y]" in shown
+    assert "\x1b[1;31m" not in shown
+    assert "\x1b[31m" in on_terminal(NO_COLOR="") or "\x1b[1;31m" in on_terminal(NO_COLOR="")
+
+
+def test_a_dumb_terminal() -> None:
+    assert "\x1b" not in on_terminal(TERM="dumb")
