@@ -186,8 +186,9 @@ def test_a_full_base_is_one_that_dpkg_and_apt_can_live_in(
 ) -> None:
     image = load(pack({"base": name}))
     apt = apt_of(name, store)
-    # Alternatives, debconf, adduser, helpers for systemd, libraries.
-    wanted = ("vim-tiny", "less", "dbus", "cron", "locales")
+    # Alternatives, debconf, an account, systemd's helpers, libraries.
+    sysusers = "systemd-standalone-sysusers"  # Debian 13's way to accounts, without systemd
+    wanted = ("vim-tiny", "less", "fontconfig-config", "dbus", sysusers, "rsync")
     rules = apt.base.rules
     there = apt.resolve((*rules.full, *rules.runtime))
     below = {package.name for package in there}
