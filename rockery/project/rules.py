@@ -255,6 +255,14 @@ def _service_problems(data: Mapping[str, Any], where: Where) -> Iterator[Problem
                 "empty-check",
                 where("checks", name),
             )
+    commands = [(("services", name, "command"), s.get("command")) for name, s in services.items()]
+    for path, command in [*commands, (("entrypoint-command",), data.get("entrypoint-command"))]:
+        reason = _unsplittable(command) if isinstance(command, str) else None
+        if reason:
+            what = (
+                "'entrypoint-command'" if len(path) == 1 else f"the command of service {path[1]!r}"
+            )
+            yield Problem(f"cannot read {what}: {reason}", "command", where(*path))
     entrypoint = data.get("entrypoint-service")
     if isinstance(entrypoint, str) and entrypoint not in services:
         yield Problem(
@@ -270,6 +278,17 @@ def _service_problems(data: Mapping[str, Any], where: Where) -> Iterator[Problem
             where("entrypoint-command"),
             "keep one of them",
         )
+
+
+def _unsplittable(command: str) -> str | None:
+    """Return why a shell, and Pebble, could not split ``command`` into words."""
+    import shlex
+
+    try:
+        shlex.split(command)
+    except ValueError as error:
+        return str(error).lower()
+    return None
 
 
 def _texts(value: Any) -> Iterator[tuple[int, str]]:
