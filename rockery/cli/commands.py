@@ -155,9 +155,14 @@ def expand_extensions(options: Namespace, screen: Screen) -> int:
     wishes.check_bases(options)
     read = project.load(options.folder, base=options.base, build_base=options.build_base)
     expansion = extension.expand(read)
+    data = expansion.data
+    if options.portable:
+        from rockery.extension.portable import portable
+
+        data = portable(data, expansion.where)
     for note in expansion.notes:
         screen.note(note)
-    result.raw(extension.dump_yaml(expansion.data))
+    result.raw(extension.dump_yaml(data))
     return 0
 
 

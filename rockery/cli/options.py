@@ -141,6 +141,11 @@ def parser(program: str, *, platform: str | None = None) -> _Parser:
         "expand-extensions > expanded.yaml",
     )
     _bases(expand)
+    expand.add_argument(
+        "--portable",
+        action="store_true",
+        help="embed rockery's own files, for stock rockcraft on an Ubuntu base",
+    )
     plan = command("plan", "print what pack would do, and why", "plan --json")
     _packing(plan, platform)
     _json(plan)

@@ -31,9 +31,9 @@ from rockery.extension.requirements import (
     read,
 )
 from rockery.extension.settings import Settings
-from rockery.project import pyproject
+from rockery.project import pyproject, wording
 from rockery.project.pyproject import PyProject
-from rockery.project.wording import kind, nearest
+from rockery.project.wording import nearest
 
 _REQUIREMENTS = "requirements.txt"
 
@@ -272,7 +272,7 @@ class _Gathering:
         if (wrong := project.get("project", "dependencies")) is not None:
             problem = Problem(
                 "cannot read pyproject.toml: 'dependencies' of [project] needs a list, not "
-                f"{kind(wrong)}",
+                f"{wording.kind(wrong)}",
                 "bad-value",
                 project.where("dependencies"),
             )

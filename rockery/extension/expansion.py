@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,13 +93,14 @@ class Finding:
 class Attempt:
     """What came of expanding: an expansion where there are no problems.
 
-    ``findings`` are what detection went by, for each extension.
+    ``findings`` are what detection went by, ``snippets`` what is added, for each extension.
     """
 
     expansion: Expansion | None
     problems: tuple[Problem, ...]
     notes: tuple[Problem, ...]
     findings: dict[str, tuple[Finding, ...]]
+    snippets: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def expand(project: Project) -> Expansion:
@@ -144,10 +145,8 @@ def attempt(project: Project) -> Attempt:
     for key in ("base", "build-base"):
         if isinstance(whole.get(key), str):
             whole[key] = bases.spelled(whole[key])
-    ordered = {key: whole[key] for key in _ORDER if key in whole}
-    ordered |= {key: value for key, value in whole.items() if key not in ordered}
     expansion = Expansion(
-        ordered,
+        ordered(whole),
         notes,
         tuple(found),
         {
@@ -159,7 +158,14 @@ def attempt(project: Project) -> Attempt:
         project.document,
         spelled,
     )
-    return Attempt(expansion, (), notes, findings)
+    snippets = {one.definition.name: one.snippet for one in work}
+    return Attempt(expansion, (), notes, findings, snippets)
+
+
+def ordered(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``data`` with the keys at its top in the order that people expect."""
+    known = {key: data[key] for key in _ORDER if key in data}
+    return known | {key: value for key, value in data.items() if key not in known}
 
 
 def _clashes(project: Project, work: list[_Expanding]) -> Iterator[Problem]:
