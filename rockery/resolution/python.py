@@ -112,6 +112,13 @@ class PythonTarget:
         )
 
 
+#: The variables by which uv resolves otherwise: another index is another resolution.
+_DECIDES = re.compile(
+    r"UV_(\w*INDEX|EXCLUDE_NEWER|FIND_LINKS|NO_BINARY|ONLY_BINARY|NO_BUILD|PRERELEASE"
+    r"|RESOLUTION|CONSTRAINT|OVERRIDE|BUILD_CONSTRAINT)"
+)
+
+
 def identity(request: PythonRequest, target: Mapping[str, str]) -> str:
     """Return the key of a resolution; ``target`` names the base, architecture and Python."""
     inputs = [
@@ -122,12 +129,7 @@ def identity(request: PythonRequest, target: Mapping[str, str]) -> str:
         request.projects,
         [asdict(lock) for lock in request.locks],
         dict(request.digests),
-        # Another index is another resolution.
-        {
-            name: value
-            for name, value in os.environ.items()
-            if re.match(r"UV_\w*INDEX|UV_EXCL", name)
-        },
+        {name: value for name, value in os.environ.items() if _DECIDES.match(name)},
     ]
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
