@@ -19,6 +19,7 @@ from rockery.pack.packages import Packages
 from rockery.pack.python import PythonPackages
 from rockery.part import Built
 from rockery.plan import (
+    NOT_MADE,
     BaseSpec,
     BillSpec,
     BuiltSpec,
@@ -142,7 +143,8 @@ class Workshop:
                     raise changed(str(error)) from error
             if isinstance(planned.spec, FilesSpec):
                 check_unchanged(self.store, made, planned.spec)
-            self.watcher.done(planned.title, planned.reason)
+            why = "" if planned.reason == NOT_MADE else f", {planned.reason}"
+            self.watcher.done(planned.title, f"made{why}")
             return made
 
     def _entries(self, planned: PlannedLayer, scratch: Path) -> Iterable[Entry]:

@@ -1,6 +1,6 @@
 """Plans: the layers of a rock, each with its key and the reason it is or isn't made."""
 
-from rockery.plan.plan import Plan, PlannedLayer, base_layers, plan
+from rockery.plan.plan import NOT_MADE, Plan, PlannedLayer, base_layers, plan
 from rockery.plan.spec import (
     BaseSpec,
     BillSpec,
@@ -15,6 +15,7 @@ from rockery.plan.spec import (
 )
 
 __all__ = [
+    "NOT_MADE",
     "BaseSpec",
     "BillSpec",
     "BuiltSpec",

@@ -40,6 +40,9 @@ from rockery.store import Store
 #: Raise it when files of parts become other bytes from the same inputs.
 FILES_RECIPE = 1
 
+#: The reason of a layer that neither this nor another pack of the project has made.
+NOT_MADE = "not made yet"
+
 Kind = Literal["base", "runtime", "component", "dependencies", "part", "configuration"]
 
 
@@ -303,7 +306,7 @@ def _python(base: str, architecture: str, found: DistributionResolution) -> list
 
 def _reason(now: Mapping[str, str], before: Mapping[str, str] | None) -> str:
     if before is None:
-        return "not made yet"
+        return NOT_MADE
     changed = sorted(name for name in now if now[name] != before.get(name))
     gone = sorted(name for name in before if name not in now)
     words = [_listed([n for n in changed if n in before], "changed")]
