@@ -41,6 +41,7 @@ def test_every_example_is_toured() -> None:
         "flask-web",
         "fastapi-hello",
         "fastapi-package",
+        "litestar-hello",
     }
 
 
