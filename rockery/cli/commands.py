@@ -36,18 +36,17 @@ NAMES = (
 def init(options: Namespace, screen: Screen) -> int:
     """Write a ``rockcraft.yaml``."""
     from rockery import extension
+    from rockery.resolution import trial
 
-    profile = options.profile
-    if profile is None:
-        names = extension.profiles()
-        raise UsageError(
-            Problem(
-                "cannot write rockcraft.yaml without a profile",
-                "missing-profile",
-                remedy=f"add --profile, one of {', '.join(names)}",
-            )
-        )
-    path = extension.initialise(options.folder, profile, options.name)
+    def without_wheels(requirements: tuple[str, ...], python: str) -> frozenset[str] | None:
+        return trial.without_wheels(options.folder, requirements, python)
+
+    path = extension.initialise(
+        options.folder,
+        options.profile,
+        options.name,
+        trial=None if options.offline else without_wheels,
+    )
     screen.say(f"wrote {path}; next: '{options.program} pack'")
     return 0
 

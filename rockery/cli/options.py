@@ -119,7 +119,12 @@ def parser(program: str, *, platform: str | None = None) -> _Parser:
 
     init = command("init", "write a rockcraft.yaml", "init --profile flask-framework")
     init.add_argument(
-        "--profile", metavar="NAME", help="the extension to declare (see list-extensions)"
+        "--profile",
+        metavar="NAME",
+        help="the extension to declare (default: the one that fits; see list-extensions)",
+    )
+    init.add_argument(
+        "--offline", action="store_true", help="don't ask the package index which base suits"
     )
     init.add_argument("--name", metavar="NAME", help="the rock's name (default: the folder's)")
     command("list-extensions", "list the extensions")

@@ -9,7 +9,7 @@ from typing import Any
 
 from rockery.errors import Location, Problem, ProjectError
 from rockery.extension import definition as definitions
-from rockery.extension import dependencies, entrypoint, lock, settings, shipping
+from rockery.extension import dependencies, entrypoint, lock, settings, shipping, system
 from rockery.extension.definition import Definition, EntrypointRules, WorkerRule
 from rockery.extension.dependencies import Asked, Dependencies
 from rockery.extension.entrypoint import Entrypoint
@@ -264,6 +264,7 @@ class _Expanding:
         needed = self._dependencies(project)
         self._check_python(project, needed)
         self._check_requires(needed)
+        self._suggest_packages(needed)
         worker = self._worker(needed)
         self._find_entrypoint(project, self.definition.entrypoint)
         shipped = self._ship()
@@ -405,6 +406,28 @@ class _Expanding:
         parts[server] = merged(moved, parts.get(server))
         self.user = {**self.user, "parts": parts}
         self.spelled.setdefault(server, self.spelled.get(name, name))
+
+    def _suggest_packages(self, needed: Dependencies) -> None:
+        """Name packages of the distribution that Python packages want and no part stages."""
+        parts = self.user.get("parts")
+        staged = [
+            str(word)
+            for part in (parts.values() if isinstance(parts, dict) else ())
+            for key in ("stage-packages", "stage-slices")
+            if isinstance(part, dict)
+            for word in _list(part.get(key))
+        ]
+        for each in system.suggestions(needed.requirements, self.base, staged):
+            packages = ", ".join(each.packages)
+            self.notes.append(
+                Problem(
+                    f"{each.name} wants {packages} of the distribution: {each.reason}",
+                    "suggested-package",
+                    each.where,
+                    f"add to rockcraft.yaml: parts: {self.definition.name}/runtime: "
+                    f"stage-packages: [{packages}]",
+                )
+            )
 
     def _check_requires(self, needed: Dependencies) -> None:
         """Report a requirement that is certainly missing; only a resolution tells the rest."""

@@ -5,16 +5,17 @@ from __future__ import annotations
 import platform
 import re
 from pathlib import Path
+from typing import Any
 
 from rockery.data import data_folder
 from rockery.errors import Location, Problem, ProjectError, UsageError
-from rockery.project import FILES, bases, wording
+from rockery.extension import proposal
+from rockery.extension.definition import load_definition
+from rockery.extension.proposal import Trial
+from rockery.project import FILES, pyproject, wording
 
 _TEMPLATE = "rockcraft.yaml.j2"
 _OS_RELEASE = Path("/etc/os-release")
-
-#: What a project is built on where the host's own release is none of the bases.
-_BASE = "debian@13"
 
 
 def profiles() -> tuple[str, ...]:
@@ -24,16 +25,22 @@ def profiles() -> tuple[str, ...]:
 
 
 def initialise(
-    folder: Path, profile: str, name: str | None = None, *, os_release: Path = _OS_RELEASE
+    folder: Path,
+    profile: str | None = None,
+    name: str | None = None,
+    *,
+    os_release: Path = _OS_RELEASE,
+    trial: Trial | None = None,
 ) -> Path:
     """Write ``rockcraft.yaml`` for ``profile`` into ``folder`` and return its path.
 
-    The rock's name comes from the folder's, the base from the release in ``os_release``,
-    the platform from the host. Raises :class:`UsageError` for an unknown profile or a name
-    that can't be one, and :class:`ProjectError` where there is a file already: nothing is
-    ever overwritten.
+    Without a profile it is the one that fits. The rock's name comes from ``pyproject.toml``,
+    else the folder's; the base is the newest of the distribution in ``os_release`` whose
+    Python suits the project (``trial`` tells of its packages); the platform is the host's.
+    Raises :class:`UsageError` for an unknown profile or a name that can't be one, and
+    :class:`ProjectError` where there is a file already: nothing is ever overwritten.
     """
-    if profile not in profiles():
+    if profile is not None and profile not in profiles():
         raise UsageError(
             Problem(
                 f"cannot use the profile {profile!r}: there is none of that name"
@@ -55,7 +62,18 @@ def initialise(
                 remedy=f"{name_from(name)!r} would do",
             )
         )
-    text = _render(profile, name=rock, build_base=base_of(os_release), architecture=_architecture())
+    if profile is None:
+        profile = proposal.detect(folder, profiles())
+    found = proposal.propose(folder, profile, release_of(os_release), trial)
+    definition = load_definition(profile)
+    text = _render(
+        profile,
+        name=rock,
+        build_base=found.base,
+        architecture=_architecture(),
+        proposal=found,
+        app=definition.app,
+    )
     path = folder / FILES[0]
     try:
         with path.open("x", encoding="utf-8") as file_:
@@ -72,7 +90,12 @@ def initialise(
 
 def name_of(folder: Path) -> str:
     """Return the name of a rock for the project in ``folder``."""
-    return name_from(folder.resolve().name)
+    try:
+        project = pyproject.read(folder)
+    except ProjectError:
+        project = None
+    named = project.get("project", "name") if project else None
+    return name_from(named if isinstance(named, str) and named else folder.resolve().name)
 
 
 def name_from(text: str) -> str:
@@ -81,15 +104,14 @@ def name_from(text: str) -> str:
     return name if re.search("[a-z]", name) else f"app-{name}".strip("-")
 
 
-def base_of(os_release: Path) -> str:
-    """Return the base that is the release which the file describes, else the default one."""
+def release_of(os_release: Path) -> str:
+    """Return the release that the file describes as a base is named, such as ``debian@12``."""
     try:
         text = os_release.read_text("utf-8", "replace")
     except OSError:
-        return _BASE
+        return ""
     found = dict(re.findall(r'^([A-Z_]+)="?([^"\n]*)"?$', text, re.MULTILINE))
-    own = f"{found.get('ID', '')}@{found.get('VERSION_ID', '')}"
-    return own if own in bases.known() else _BASE
+    return f"{found.get('ID', '')}@{found.get('VERSION_ID', '')}"
 
 
 def _there_already(file: str) -> Problem:
@@ -101,12 +123,15 @@ def _there_already(file: str) -> Problem:
     )
 
 
-def _render(profile: str, **values: str) -> str:
+def _render(profile: str, **values: Any) -> str:
     import jinja2
 
     template = (data_folder("templates") / profile / _TEMPLATE).read_text("utf-8")
     environment = jinja2.Environment(  # noqa: S701 - it makes YAML, and the values are checked
-        undefined=jinja2.StrictUndefined, keep_trailing_newline=True
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     return environment.from_string(template).render(values)
 

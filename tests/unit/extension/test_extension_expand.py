@@ -18,7 +18,7 @@ from rockery.extension import (
     profiles,
 )
 from rockery.extension.merging import merged
-from rockery.extension.profile import base_of, name_from
+from rockery.extension.profile import name_from
 from rockery.project import load, schema
 
 APP = "from flask import Flask\napp = Flask(__name__)\n"
@@ -181,22 +181,6 @@ def test_every_profile_gives_a_valid_file(tmp_path: Path, profile: str) -> None:
 )  # fmt: skip
 def test_names_come_from_folders(text: str, expected: str) -> None:
     assert name_from(text) == expected
-
-
-@pytest.mark.parametrize(
-    ("release", "expected"),
-    [
-        ('ID=debian\nVERSION_ID="12"\n', "debian@12"),
-        ('ID=debian\nVERSION_ID="13"\n', "debian@13"),
-        ('NAME="Ubuntu"\nVERSION_ID="24.04"\nID=ubuntu\n', "ubuntu@24.04"),
-        ("ID=fedora\nVERSION_ID=41\n", "debian@13"),
-        ("", "debian@13"),
-    ],
-)
-def test_the_base_is_the_hosts_release(tmp_path: Path, release: str, expected: str) -> None:
-    file = tmp_path / "os-release"
-    file.write_text(release)
-    assert base_of(file) == expected
 
 
 def add_on(folder: Path, name: str, snippet: str) -> None:
