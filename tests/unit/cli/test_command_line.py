@@ -218,7 +218,7 @@ def test_variables_of_rockcraft(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_init_check_expand(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (project / "rockcraft.yaml").unlink()
-    assert main(["init", "--profile", "flask-framework", "--name", "hello"]) == 0
+    assert main(["init", "--offline", "--profile", "flask-framework", "--name", "hello"]) == 0
     assert capsys.readouterr().out == ""
     assert main(["init", "--profile", "flask-framework"]) == 1
     assert "there is one already" in capsys.readouterr().err
@@ -235,8 +235,14 @@ def test_init_check_expand(project: Path, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_init_without_profile(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["init"]) == 2
-    assert "flask-framework" in capsys.readouterr().err
+    """It is the one that fits, and where none does each says why."""
+    (project / "rockcraft.yaml").unlink()
+    (project / "requirements.txt").rename(project / "elsewhere.txt")
+    assert main(["init", "--offline"]) == 1
+    assert "flask-framework: cannot tell what the project needs" in capsys.readouterr().err
+    (project / "elsewhere.txt").rename(project / "requirements.txt")
+    assert main(["init", "--offline"]) == 0
+    assert "- flask-framework" in (project / "rockcraft.yaml").read_text()
 
 
 def test_list_extensions(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
