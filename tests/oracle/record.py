@@ -18,6 +18,7 @@ from comparison import CASES, FACTS, differences, ours, theirs, translated, vers
 
 def main(command: str, *cases: str) -> None:
     """Ask about each case and write the facts."""
+    tool = version(command)
     recorded: dict[str, Any] = yaml.safe_load(FACTS.read_text()) if FACTS.exists() else {}
     usual: set[str] = set(recorded.get("usual", ()))
     facts = {case: fact for case, fact in recorded.get("cases", {}).items() if case in CASES}
@@ -32,6 +33,8 @@ def main(command: str, *cases: str) -> None:
             fact["differs"] = differences(mine.expansion, other.expansion)
         facts[case] = fact
         print(case, "accepts" if fact["accepts"] else f"refuses: {fact['words']}", flush=True)
+        # A run that is stopped keeps what it has.
+        _write(tool, usual, facts)
     if not cases:
         places = Counter(place for fact in facts.values() for place in fact.get("differs", ()))
         most = sum("differs" in fact for fact in facts.values()) / 2
@@ -39,8 +42,12 @@ def main(command: str, *cases: str) -> None:
     for fact in facts.values():
         if "differs" in fact:
             fact["differs"] = sorted(set(fact["differs"]) - usual)
+    _write(tool, usual, facts)
+
+
+def _write(tool: str, usual: set[str], facts: dict[str, Any]) -> None:
     document = {
-        "tool": version(command),
+        "tool": tool,
         "usual": sorted(usual),
         "cases": dict(sorted(facts.items())),
     }
