@@ -20,17 +20,32 @@ def _matcher(patterns: tuple[str, ...]) -> Callable[[str], bool]:
     return lambda path: compiled.fullmatch(path) is not None
 
 
-def expression(pattern: str) -> str:
-    """Return the regular expression that a whole path has to match."""
-    steps = pattern.split("/")
-    text = ""
+def expression(pattern: str, *, escapes: bool = False) -> str:
+    """Return the regular expression that a whole path has to match.
+
+    What stands between two wildcards matches where it first can and is never tried anywhere
+    else: the second one takes the rest. So a match takes no more than the product of the two
+    lengths.
+    """
+    steps = re.sub(r"(?<![^/])(\*\*/)+", "**/", pattern).split("/")
+    pieces: list[list[str]] = [[]]  # parted by the "**" that have something after them
     for index, step in enumerate(steps):
         last = index == len(steps) - 1
-        if step == "**":
-            text += ".+" if last else "(?:[^/]+/)*"
+        if step == "**" and not last:
+            pieces.append([])
         else:
-            text += component(step) + ("" if last else "/")
-    return text
+            end = ".+" if step == "**" else component(step, escapes=escapes)
+            pieces[-1].append(end if last else f"{end}/")
+    return _parted(["".join(piece) for piece in pieces], "(?:[^/]+/)*")
+
+
+def _parted(pieces: list[str], wild: str) -> str:
+    """Return an expression for ``pieces`` with anything that ``wild`` matches between them."""
+    first, *others = pieces
+    if not others:
+        return first
+    middle = "".join(f"(?>{wild}?{piece})" for piece in others[:-1])
+    return f"{first}{middle}{wild}{others[-1]}"
 
 
 @functools.lru_cache(maxsize=4096)
@@ -41,25 +56,25 @@ def component(glob: str, *, escapes: bool = False) -> str:
     character literally, as in gitignore. A class without an end is literal text, and a class
     that cannot be (``[z-a]``) matches nothing.
     """
-    text, index = "", 0
+    pieces, index = [""], 0
     while index < len(glob):
         character = glob[index]
         index += 1
         if character == "*":
             while index < len(glob) and glob[index] == "*":
                 index += 1
-            text += "[^/]*"
+            pieces.append("")
         elif character == "?":
-            text += "[^/]"
+            pieces[-1] += "[^/]"
         elif character == "\\" and escapes and index < len(glob):
-            text += re.escape(glob[index])
+            pieces[-1] += re.escape(glob[index])
             index += 1
         elif character == "[" and (end := _end_of_class(glob, index)) > 0:
-            text += _class(glob[index:end])
+            pieces[-1] += _class(glob[index:end])
             index = end + 1
         else:
-            text += re.escape(character)
-    return text
+            pieces[-1] += re.escape(character)
+    return _parted(pieces, "[^/]*")
 
 
 def has_magic(path: str) -> bool:

@@ -162,6 +162,8 @@ def parse(texts: Mapping[Location, str], target: Target) -> Requirements:
     """Read requirements that stand somewhere else, such as in ``pyproject.toml``."""
     reading = _Reading(Path(), target)
     for where, text in texts.items():
+        if len(reading.wanted) >= _MOST or len(reading.problems) >= _MOST_PROBLEMS:
+            break
         reading.requirement(text.strip(), where)
     return reading.result()
 

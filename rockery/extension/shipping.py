@@ -22,6 +22,9 @@ FILE = ".rockignore"
 #: there, so that the expansion stays the same whether they ran or not.
 _CACHES = ("**/__pycache__", "**/*.py[cod]")
 
+_MOST_RULES = 5_000
+_LONGEST_RULE = 4_096
+
 _SNIFFED = re.compile(r".*\.(pem|key)", re.IGNORECASE)
 _SECRET = re.compile(
     r"\.env(\..*)?|\.envrc|\.netrc|\.npmrc|\.pypirc|\.htpasswd|\.pgpass|id_(rsa|dsa|ecdsa|ed25519)"
@@ -112,9 +115,24 @@ class _Shipment:
         ]
         own = self.folder / FILE
         if own.is_file() and inside(self.folder, own):
-            self.ignores.append((FILE, _ignore(own)))
+            self._take_ignores(own)
         if self.ignore:
             self.ignores.append(("'ignore' of rockery's settings", Ignore.parse(self.ignore)))
+
+    def _take_ignores(self, own: Path) -> None:
+        lines = own.read_text("utf-8-sig", "replace").splitlines()
+        if len(lines) <= _MOST_RULES and all(len(line) <= _LONGEST_RULE for line in lines):
+            self.ignores.append((FILE, Ignore.parse(lines)))
+            return
+        # Passing a rule over could ship what it keeps back.
+        self.problems.append(
+            Problem(
+                f"cannot read {FILE}: it has more than {_MOST_RULES:,} lines, or one of more than "
+                f"{_LONGEST_RULE:,} characters",
+                "bad-ignore",
+                Location(FILE),
+            )
+        )
 
     def decide(self) -> Shipping:
         for entry in walk(self.folder, self._left_out):

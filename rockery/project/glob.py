@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from rockery.glob import component, has_magic, literal
+from rockery.glob import component, expression, has_magic, literal
 
-__all__ = ["component", "has_magic", "literal"]
+__all__ = ["component", "expression", "has_magic", "literal"]

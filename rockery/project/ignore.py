@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from rockery.project.glob import component
+from rockery.project.glob import expression
 
 
 @dataclass(frozen=True)
@@ -97,12 +97,4 @@ def _rule(text: str, line: int) -> Rule | None:
 
 @functools.lru_cache(maxsize=1024)
 def _compiled(pattern: str) -> re.Pattern[str]:
-    steps = re.sub(r"(\*\*/)+", "**/", pattern).split("/")
-    text = ""
-    for index, step in enumerate(steps):
-        last = index == len(steps) - 1
-        if step == "**":
-            text += ".+" if last else "(?:.*/)?"
-        else:
-            text += component(step, escapes=True) + ("" if last else "/")
-    return re.compile(text, re.DOTALL)
+    return re.compile(expression(pattern, escapes=True), re.DOTALL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from rockery.errors import Location, Problem, ProjectError
 from rockery.project.source import inside
 
 FILE = "pyproject.toml"
+
+_QUOTED = re.compile(r"([\"'])(.*?)\1")
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,16 @@ class PyProject:
 
     def where(self, text: str) -> Location:
         """Return where ``text`` stands first, or the file."""
-        return position(FILE, self.lines, text)
+        return self._quoted.get(text) or position(FILE, self.lines, text)
+
+    @cached_property
+    def _quoted(self) -> dict[str, Location]:
+        """Where each text that stands in quotes does so first."""
+        found: dict[str, Location] = {}
+        for number, line in enumerate(self.lines, start=1):
+            for quoted in _QUOTED.finditer(line):
+                found.setdefault(quoted[2], Location(FILE, number, quoted.start(2) + 1))
+        return found
 
 
 def position(file: str, lines: Iterable[str], text: str) -> Location:
