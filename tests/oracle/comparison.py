@@ -48,7 +48,7 @@ def translated(case: str, folder: Path) -> Path:
 
 
 def theirs(command: str, project: Path) -> Answer:
-    """Ask the tool that ``command`` starts."""
+    """Ask the tool that ``command`` starts; raises where it was killed before it answered."""
     run = subprocess.run(
         [*shlex.split(command), "expand-extensions"],
         cwd=project,
@@ -57,6 +57,8 @@ def theirs(command: str, project: Path) -> Answer:
         text=True,
         timeout=120,
     )
+    if run.returncode < 0:
+        raise RuntimeError(f"{command} ended by signal {-run.returncode}")
     if run.returncode == 0:
         return Answer(yaml.safe_load(run.stdout))
     lines = run.stderr.strip().splitlines()

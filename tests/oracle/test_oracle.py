@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from comparison import CASES, FACTS, REFUSALS, differences, ours, theirs, translated
+from traps import page
 
 DOCS = Path(__file__).parents[2] / "docs"
 RECORDED: dict[str, Any] = yaml.safe_load(FACTS.read_text())
@@ -73,3 +74,7 @@ def test_the_stock_tool_itself(case: str, tmp_path: Path) -> None:
     known = named()
     places = differences(mine.expansion, other.expansion)
     assert [place for place in places if not is_named(place, known)] == []
+
+
+def test_the_page_of_traps_is_current() -> None:
+    assert (DOCS / "traps.md").read_text() == page()
