@@ -152,7 +152,7 @@ class Workshop:
             case BaseSpec():
                 return self.packages.full_base().finished()
             case RuntimeSpec() as spec:
-                return self.packages.runtime(spec)
+                return self.packages.runtime(spec, composing.Bench(scratch / "bench", self._mtime))
             case ComponentSpec() as spec:
                 binaries = self.options.binaries
                 key = layer_key("program", 1, binaries.inputs(spec.component, spec.architecture))

@@ -101,8 +101,8 @@ class Packages:
             self._say(self._full)
         return self._full
 
-    def runtime(self, spec: RuntimeSpec) -> list[Entry]:
-        """Return the files of the runtime layer."""
+    def runtime(self, spec: RuntimeSpec, bench: composing.Bench) -> list[Entry]:
+        """Return the files of the runtime layer; the target's tools run on ``bench``."""
         members = self.members(spec.packages)
         filters: dict[str, composing.Filter] = {}
         for part, names in spec.filtered:
@@ -111,10 +111,10 @@ class Packages:
         if spec.below:
             below = self.full_base()
             made = composing.compose_above(
-                base, architecture, below, self.members(spec.below), members, words, filters
+                base, architecture, below, self.members(spec.below), members, words, filters, bench
             )
         else:
-            made = composing.compose_bare(base, architecture, members, words, filters)
+            made = composing.compose_bare(base, architecture, members, words, filters, bench)
         self._say(made)
         return made.finished()
 

@@ -33,7 +33,7 @@ from rockery.plan.spec import (
 )
 from rockery.project import build_source
 from rockery.project.schema import Part, RockFile
-from rockery.resolution.distribution import DistributionResolution, reachable
+from rockery.resolution.distribution import DistributionResolution, reachable, request
 from rockery.resolution.python import PythonResolution
 from rockery.store import Store
 
@@ -237,9 +237,16 @@ def _packages(
 
 def _own_packages(part: Part, parts: Parts, found: DistributionResolution) -> frozenset[str]:
     """Return the packages that are in the rock because of ``part`` alone."""
-    others = [word for word in parts.words if word not in part.stage_packages]
     base = parts.base
-    mine = reachable(found.runtime, part.stage_packages, base)
+    # The base, or another part, may ask for the same ones.
+    staged = [
+        word
+        for other in parts.rock.parts.values()
+        if other is not part
+        for word in (*other.stage_packages, *other.stage_slices)
+    ]
+    others = request(base, staged, bare=parts.bare)
+    mine = reachable(found.runtime, (*part.stage_packages, *part.stage_slices), base)
     return frozenset(mine - reachable(found.runtime, others, base))
 
 
