@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -20,6 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if arguments is None and sys.getfilesystemencoding() != "utf-8":
         _start_again()
+    # What starting makes stays: looking for garbage in it takes a tenth of a quick command.
+    gc.disable()
     from rockery.cli.run import INTERRUPTED, run
 
     status = run(words, program="rockcraft" if rockcraft else "rockery")

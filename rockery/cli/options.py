@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -64,6 +63,33 @@ class _Parser(argparse.ArgumentParser):
                     yield from parser._known()
 
 
+class _Lean(_Parser):
+    """Knows the commands that are asked for alone: making all takes as long as reading a project.
+
+    What it can't parse the whole parser says something of.
+    """
+
+    def error(self, message: str) -> NoReturn:
+        raise _UnclearError(message)
+
+
+class _UnclearError(Exception):
+    pass
+
+
+class _Unasked:
+    """Stands for a command that isn't asked for, and takes no notice of its options."""
+
+    def add_argument(self, *_: object, **__: object) -> None:
+        pass
+
+    def set_defaults(self, **_: object) -> None:
+        pass
+
+    def add_argument_group(self, *_: object, **__: object) -> _Unasked:
+        return self
+
+
 #: Other names of commands.
 _ALIASES = {"extensions": "list-extensions"}
 
@@ -78,16 +104,28 @@ def parse(words: Sequence[str], *, program: str) -> argparse.Namespace:
     if words and words[0] in rockcraft.REFUSED:
         raise rockcraft.refusal(words[0])  # whatever comes after it
     given = rockcraft.defaults()
-    options = parser(program, platform=given["platform"]).parse_args(words)
+    asked = frozenset(words) & {*commands.NAMES, *rockcraft.STEPS}
+    try:
+        if not asked or {"-h", "--help", "help"} & {*words}:
+            raise _UnclearError
+        lean = parser(program, platform=given["platform"], only=asked)
+        options = lean.parse_args(words)
+    except _UnclearError:
+        options = parser(program, platform=given["platform"]).parse_args(words)
     level = options.verbosity or given["verbosity"]
     options.quiet |= level == "quiet"
     options.verbose |= level in ("verbose", "debug", "trace")
     return options
 
 
-def parser(program: str, *, platform: str | None = None) -> _Parser:
-    """Return the parser of the whole command line; ``platform`` is the default one's name."""
-    top = _Parser(
+def parser(
+    program: str, *, platform: str | None = None, only: frozenset[str] | None = None
+) -> _Parser:
+    """Return the parser of the whole command line; ``platform`` is the default one's name.
+
+    With ``only`` the others of the commands are left out.
+    """
+    top = (_Parser if only is None else _Lean)(
         prog=program,
         description=_ABOUT.format(program=program),
         epilog=_AFTER.format(program=program),
@@ -100,9 +138,9 @@ def parser(program: str, *, platform: str | None = None) -> _Parser:
     top.set_defaults(program=program)
     verbs = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def command(
-        name: str, about: str, example: str = "", *, hidden: bool = False
-    ) -> argparse.ArgumentParser:
+    def command(name: str, about: str, example: str = "", *, hidden: bool = False) -> Any:
+        if only is not None and name not in only:
+            return _Unasked()
         hint: dict[str, Any] = {} if hidden else {"help": about}
         made: argparse.ArgumentParser = verbs.add_parser(
             name,
@@ -318,5 +356,7 @@ def _packing(parser: argparse.ArgumentParser, platform: str | None) -> None:
 
 
 def _meant(word: str, words: Iterable[str]) -> str:
+    import difflib
+
     near = difflib.get_close_matches(re.sub(r"\s.*", "", word), sorted(set(words)), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -36,6 +37,9 @@ def run(words: Sequence[str], *, program: str) -> int:
             folder = parsed.folder
             screen.set(quiet=parsed.quiet, verbose=parsed.verbose, folder=folder)
             _check_folder(folder)
+            gc.freeze()
+            gc.enable()
+            gc.set_threshold(10_000)
             status: int = parsed.command(parsed, screen)
             sys.stdout.flush()
             return status

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -145,5 +144,7 @@ def variables(words: Iterable[str]) -> dict[str, str]:
 
 
 def _near(word: str, words: Iterable[str]) -> str:
+    import difflib
+
     near = difflib.get_close_matches(word, list(words), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""

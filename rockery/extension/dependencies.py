@@ -17,11 +17,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rockery.errors import Location, Problem, ProjectError
-from rockery.extension import lock as locks
-from rockery.extension.lock import Lock
 from rockery.extension.requirements import (
     Requirements,
     Target,
@@ -35,13 +33,24 @@ from rockery.project import pyproject, wording
 from rockery.project.pyproject import PyProject
 from rockery.project.wording import nearest
 
+if TYPE_CHECKING:
+    from rockery.extension.lock import Lock
+
+#: Lock files, and the plugin of the part that installs from each.
+PLUGINS = {
+    "uv.lock": "uv",
+    "pylock.toml": "python",
+    "poetry.lock": "poetry",
+    "Pipfile.lock": "python",
+}
+
 _REQUIREMENTS = "requirements.txt"
 
 #: Groups that serve development: that a server is among them says nothing.
 _DEVELOPMENT = frozenset({"dev", "develop", "development", "test", "tests", "testing", "lint"})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Asked:
     """What decides besides the project's files.
 
@@ -72,7 +81,7 @@ class Asked:
         return "poetry" if "poetry-with" in self.part else None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Dependencies:
     """What the project needs.
 
@@ -99,7 +108,7 @@ def gather(folder: Path, project: PyProject | None, target: Target, asked: Asked
     return _Gathering(folder, project, target, asked).run()
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _Gathering:
     folder: Path
     project: PyProject | None
@@ -128,7 +137,7 @@ class _Gathering:
                 part |= _given("uv-extras", settings.extras) | _given("uv-groups", settings.groups)
             elif lock.plugin == "poetry":
                 part |= _given("poetry-with", settings.groups)
-            self._passed_over(lock.file, (*locks.PLUGINS, _REQUIREMENTS))
+            self._passed_over(lock.file, (*PLUGINS, _REQUIREMENTS))
             self._unused(lock.choices, lock)
             return self._result(lock.file, part, found, lock)
         source, own, found = self._of_files()
@@ -137,7 +146,7 @@ class _Gathering:
         part = {"plugin": "python", "source": ".", **_given("python-packages", chosen)}
         part |= _given("python-requirements", own)
         if not self.problems:
-            self._passed_over(source, locks.PLUGINS)
+            self._passed_over(source, PLUGINS)
             self._unused(self._choices(), None)
         return self._result(source, part, found, None)
 
@@ -150,13 +159,13 @@ class _Gathering:
     # --- which lock ---------------------------------------------------------------------
 
     def _lock(self) -> Lock | None:
-        there = [name for name in locks.PLUGINS if (self.folder / name).is_file()]
-        named = [text for text in self.asked.texts("python-requirements") if text in locks.PLUGINS]
+        there = [name for name in PLUGINS if (self.folder / name).is_file()]
+        named = [text for text in self.asked.texts("python-requirements") if text in PLUGINS]
         plugin = self.asked.plugin
         if named:
             return self._read(named[0])
         if plugin in ("uv", "poetry"):
-            wanted = next(name for name, of in locks.PLUGINS.items() if of == plugin)
+            wanted = next(name for name, of in PLUGINS.items() if of == plugin)
             if wanted not in there:
                 raise ProjectError(self._missing(wanted, plugin))
             return self._read(wanted)
@@ -178,6 +187,8 @@ class _Gathering:
             *self.asked.texts("uv-groups"),
             *self.asked.texts("poetry-with"),
         )
+        from rockery.extension import lock as locks
+
         lock = locks.read(
             self.folder, file, self.project, self.target, extras=extras, groups=groups
         )
@@ -190,7 +201,7 @@ class _Gathering:
 
     def _is_usable(self, file: str) -> bool:
         """Tell whether the lock's own tool could install from it."""
-        return locks.PLUGINS[file] == "python" or self.project is not None
+        return PLUGINS[file] == "python" or self.project is not None
 
     def _is_for_something_else(self, lock: Lock) -> bool:
         """Tell whether the lock lacks the framework that another source asks for."""
@@ -233,9 +244,7 @@ class _Gathering:
             "uv": "plugin: uv",
             "poetry": "plugin: poetry",
         }
-        choices = [
-            ways.get(locks.PLUGINS[file], f"python-requirements: [{file}]") for file in files
-        ]
+        choices = [ways.get(PLUGINS[file], f"python-requirements: [{file}]") for file in files]
         return Problem(
             f"cannot tell which packages the project needs: {' and '.join(files)} compete",
             "competing-locks",

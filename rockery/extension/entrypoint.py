@@ -53,7 +53,7 @@ class Entrypoint:
         return f"{self.module}:{self.attribute}{self.call}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Search:
     """What a search found, with what it passed over and why."""
 
@@ -82,7 +82,7 @@ def search(
     return Search(None, tuple(hunt.notes), tuple(hunt.failure()))
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _Hunt:
     folder: Path
     name: str

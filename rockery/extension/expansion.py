@@ -9,7 +9,7 @@ from typing import Any
 
 from rockery.errors import Location, Problem, ProjectError
 from rockery.extension import definition as definitions
-from rockery.extension import dependencies, entrypoint, lock, settings, shipping, system
+from rockery.extension import dependencies, entrypoint, settings, shipping, system
 from rockery.extension.definition import Definition, EntrypointRules, WorkerRule
 from rockery.extension.dependencies import Asked, Dependencies
 from rockery.extension.entrypoint import Entrypoint
@@ -45,7 +45,7 @@ _ORDER = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Expansion:
     """A project as ordinary ``rockcraft.yaml``.
 
@@ -89,7 +89,7 @@ class Finding:
     where: Location | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Attempt:
     """What came of expanding: an expansion where there are no problems.
 
@@ -474,7 +474,7 @@ class _Expanding:
 
     def _no_source(self, what: str) -> Problem:
         folder = self.project.folder
-        locks = [name for name in lock.PLUGINS if (folder / name).is_file()]
+        locks = [name for name in dependencies.PLUGINS if (folder / name).is_file()]
         others = sorted(
             path.relative_to(folder).as_posix()
             for pattern in (

@@ -12,17 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from rockery.errors import Location, Problem, ProjectError
+from rockery.extension.dependencies import PLUGINS
 from rockery.extension.requirements import Target, first_name, normalised
 from rockery.project.pyproject import PyProject
 from rockery.project.source import inside
-
-#: Lock files, and the plugin of the part that installs from each.
-PLUGINS = {
-    "uv.lock": "uv",
-    "pylock.toml": "python",
-    "poetry.lock": "poetry",
-    "Pipfile.lock": "python",
-}
 
 #: Larger ones are none; the largest seen has 2 MB.
 _LARGEST = 16 * 1024 * 1024

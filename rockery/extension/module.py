@@ -58,7 +58,7 @@ class _Import:
 _Bound = ast.expr | _Import | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Module:
     """One module: its dotted name below ``root``, its file, what its body binds.
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from rockery.data import VARIABLE, data_folder
 from rockery.errors import Problem, ProjectError
+from rockery.extension.dependencies import PLUGINS
 from rockery.extension.expansion import ordered
-from rockery.extension.lock import PLUGINS
 from rockery.extension.merging import merged
 from rockery.project import bases
 from rockery.project.rules import Where

@@ -168,7 +168,7 @@ def parse(texts: Mapping[Location, str], target: Target) -> Requirements:
     return reading.result()
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _Reading:
     folder: Path
     target: Target

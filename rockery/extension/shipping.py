@@ -25,7 +25,8 @@ _CACHES = ("**/__pycache__", "**/*.py[cod]")
 _MOST_RULES = 5_000
 _LONGEST_RULE = 4_096
 
-_SNIFFED = re.compile(r".*\.(pem|key)", re.IGNORECASE)
+#: The ends of files that may hold a private key.
+_SNIFFED = (".pem", ".key")
 _SECRET = re.compile(
     r"\.env(\..*)?|\.envrc|\.netrc|\.npmrc|\.pypirc|\.htpasswd|\.pgpass|id_(rsa|dsa|ecdsa|ed25519)"
     r"|.*\.(p12|pfx|jks|kdbx|pem|key)"
@@ -42,7 +43,7 @@ class Ignored:
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Shipping:
     """What goes into the rock, in the terms of a part.
 
@@ -90,7 +91,7 @@ def below(path: str, folder: str) -> bool:
     return path.rstrip("/") == folder or path.startswith(f"{folder}/")
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _Shipment:
     folder: Path
     app: str
@@ -171,21 +172,19 @@ class _Shipment:
 
     def _reason(self, path: str, *, folder: bool) -> str | None:
         above = path
-        while above and above not in self.named:
+        while self.named and above and above not in self.named:
             above = above.rpartition("/")[0]
         if not above and any(
             name.startswith(f"{part}/") for name in self.named for part in self._ignored_above(path)
         ):
             return "only what is named beside it is shipped"
         for source, ignore in reversed(self.ignores):
-            rule = ignore.matching(path, folder=folder)
+            rule = ignore.last(path, folder=folder)
             if rule is not None:
-                return f"{source} has {rule.text!r}"
-            if ignore.keeps(path, folder=folder):
-                return None
+                return None if rule.keeps else f"{source} has {rule.text!r}"
         if folder and (self.folder / path / "pyvenv.cfg").is_file():
             return "it is a virtual environment"
-        if not folder and _SNIFFED.fullmatch(path) and self._holds_private_key(path):
+        if not folder and path[-4:].lower() in _SNIFFED and self._holds_private_key(path):
             return "it holds a private key"
         return None
 

@@ -15,7 +15,7 @@ from rockery.project.source import inside
 FILES = ("rockcraft.yaml", "rock/rockcraft.yaml")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Project:
     """A folder with a ``rockcraft.yaml``; ``data`` is the file with overrides applied."""
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from rockery.project.glob import expression
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Rule:
     """One line of an ignore file; ``line`` counts from 1."""
 
@@ -19,12 +19,23 @@ class Rule:
     line: int
     keeps: bool
     folders_only: bool
-    #: Matches the whole path, or the last name alone.
+    #: It is about the whole path, or the last name alone.
     anchored: bool
-    pattern: re.Pattern[str]
+    pattern: str
+
+    @property
+    def is_literal(self) -> bool:
+        """Tell whether the pattern matches itself alone."""
+        return not _MAGIC.search(self.pattern)
+
+    def matches(self, text: str) -> bool:
+        """Tell whether the pattern matches ``text``, a path or a name."""
+        if self.is_literal:
+            return text == self.pattern
+        return _compiled(self.pattern).fullmatch(text) is not None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Ignore:
     """The rules of one ignore file at the top of a folder; the last that matches wins."""
 
@@ -42,40 +53,56 @@ class Ignore:
         It looks at this path alone: what lies in an ignored folder is ignored with it, and
         a walk that doesn't enter it never asks.
         """
-        rule = self._last(path, folder)
+        rule = self.last(path, folder=folder)
         return None if rule is None or rule.keeps else rule
 
     def keeps(self, path: str, *, folder: bool) -> bool:
         """Tell whether a rule with ``!`` says that ``path`` is not ignored."""
-        rule = self._last(path, folder)
+        rule = self.last(path, folder=folder)
         return rule is not None and rule.keeps
 
-    def _last(self, path: str, folder: bool) -> Rule | None:
+    def last(self, path: str, *, folder: bool) -> Rule | None:
+        """Return the rule that decides about ``path``: it ignores it, or keeps it."""
         name = path.rpartition("/")[2]
-        if not self._quick.fullmatch(name) and not (self._slow and self._slow.fullmatch(path)):
+        if not (
+            name in self._names
+            or path in self._paths
+            or self._quick.fullmatch(name)
+            or (self._slow and self._slow.fullmatch(path))
+        ):
             return None
         for rule in reversed(self.rules):
-            if (folder or not rule.folders_only) and rule.pattern.fullmatch(
-                path if rule.anchored else name
-            ):
+            if (folder or not rule.folders_only) and rule.matches(path if rule.anchored else name):
                 return rule
         return None
 
+    # Most paths match no rule, and most rules are a name as it is: one look in a set. A single
+    # expression of all the rules takes longer to compile than a small project to read.
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(r.pattern for r in self.rules if r.is_literal and not r.anchored)
+
+    @cached_property
+    def _paths(self) -> frozenset[str]:
+        return frozenset(r.pattern for r in self.rules if r.is_literal and r.anchored)
+
     @cached_property
     def _quick(self) -> re.Pattern[str]:
-        """All rules for a name in one expression: most paths match none."""
-        return _any(rule for rule in self.rules if not rule.anchored)
+        return _any(rule for rule in self.rules if not rule.is_literal and not rule.anchored)
 
     @cached_property
     def _slow(self) -> re.Pattern[str] | None:
-        anchored = [rule for rule in self.rules if rule.anchored]
+        anchored = [rule for rule in self.rules if not rule.is_literal and rule.anchored]
         return _any(anchored) if anchored else None
 
 
+_MAGIC = re.compile(r"[*?\[\\]")
+
+
 def _any(rules: Iterable[Rule]) -> re.Pattern[str]:
-    return re.compile(
-        "|".join(f"(?:{rule.pattern.pattern})" for rule in rules) or "(?!)", re.DOTALL
-    )
+    found = "|".join(f"(?:{expression(rule.pattern, escapes=True)})" for rule in rules)
+    return re.compile(found or "(?!)", re.DOTALL)
 
 
 def _rule(text: str, line: int) -> Rule | None:
@@ -91,10 +118,9 @@ def _rule(text: str, line: int) -> Rule | None:
     if not pattern:
         return None
     anchored = "/" in pattern
-    compiled = _compiled(pattern.lstrip("/"))
-    return Rule(text.strip(), line, keeps, folders_only, anchored, compiled)
+    return Rule(text.strip(), line, keeps, folders_only, anchored, pattern.lstrip("/"))
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=8192)
 def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(expression(pattern, escapes=True), re.DOTALL)

@@ -17,7 +17,7 @@ FILE = "pyproject.toml"
 _QUOTED = re.compile(r"([\"'])(.*?)\1")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class PyProject:
     """The parsed file; TOML's parser keeps no positions, so ``where`` looks for the text."""
 
