@@ -434,5 +434,29 @@ def _is_installable(path: Path) -> bool:
     ):
         return False  # its author says that it is no package
     project = data.get("project")
+    build = data.get("build-system")
+    backend = str(build.get("build-backend", "")) if isinstance(build, dict) else "poetry"
+    if (
+        isinstance(tool, dict)
+        and "poetry" in backend
+        and _poetry_lacks_package(tool.get("poetry"), project, path.parent)
+    ):
+        return False
     named = isinstance(project, dict) and {"scripts", "entry-points", "gui-scripts"} & set(project)
     return "build-system" in data or bool(named) or (path.parent / "src").is_dir()
+
+
+def _poetry_lacks_package(poetry: Any, project: Any, folder: Path) -> bool:
+    """Tell whether Poetry would find nothing to build: its users say ``install --no-root``.
+
+    It takes what ``packages`` or ``include`` name, else a package or module of the project's
+    own name, at the top or in ``src``.
+    """
+    if not isinstance(poetry, dict) or {"packages", "include"} & set(poetry):
+        return False
+    name = poetry.get("name") or (project.get("name") if isinstance(project, dict) else None)
+    module = re.sub(r"[-.]+", "_", str(name or ""))
+    return not any(
+        (folder / place / module).is_dir() or (folder / place / f"{module}.py").is_file()
+        for place in ("", "src")
+    )
