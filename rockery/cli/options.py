@@ -72,6 +72,10 @@ class _Lean(_Parser):
     def error(self, message: str) -> NoReturn:
         raise _UnclearError(message)
 
+    def _get_formatter(self) -> argparse.HelpFormatter:
+        # Each option is tried on one, and it need not know how wide the terminal is.
+        return argparse.HelpFormatter(self.prog, width=80)
+
 
 class _UnclearError(Exception):
     pass
@@ -136,7 +140,8 @@ def parser(
     common = _common()
     _add_common(top, defaults=True)
     top.set_defaults(program=program)
-    verbs = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    # With its name argparse needn't format a usage line to find it out.
+    verbs = top.add_subparsers(title="commands", metavar="COMMAND", required=True, prog=program)
 
     def command(name: str, about: str, example: str = "", *, hidden: bool = False) -> Any:
         if only is not None and name not in only:

@@ -46,7 +46,7 @@ _UNKNOWN = Value("unknown")
 _NOTHING = Value("nothing")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class _Import:
     """A name that an import statement binds; ``attribute`` is empty for the module itself."""
 

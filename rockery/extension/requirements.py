@@ -118,7 +118,7 @@ class Wanted:
     folder: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Requirements:
     """What requirement files ask for, includes followed, markers of the target applied.
 

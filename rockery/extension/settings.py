@@ -19,7 +19,7 @@ FILE = "rockery.toml"
 _TABLE = "[tool.rockery]"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Settings:
     """What the project says to rockery alone.
 

@@ -35,7 +35,7 @@ _SAMPLE = re.compile(r"\.env\.(example|sample|template|dist)")
 _VARIABLE = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=", re.ASCII)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Ignored:
     """A path of the project that is left out, and what said so."""
 

@@ -15,7 +15,7 @@ from rockery.project.document import Document
 _FILE = "system-packages.yaml"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Suggestion:
     """``packages`` that ``name`` wants, with the reason and where it is asked for."""
 

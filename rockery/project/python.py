@@ -21,7 +21,7 @@ _CLAUSE = re.compile(r"\s*(===?|~=|!=|<=|>=|<|>|\^|~)?\s*v?(\d+(?:\.\d+)*)(\.\*)
 _PATCHES = 60
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Wish:
     """What one file says: a version specifier, as of PEP 440 or Poetry's.
 
