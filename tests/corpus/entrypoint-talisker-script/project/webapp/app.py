@@ -1,0 +1,5 @@
+from flask import Flask
+
+from webapp.names import NAME
+
+app = Flask(NAME)
