@@ -11,6 +11,7 @@ from rockery.data import data_folder
 from rockery.errors import Location, Problem, ProjectError
 from rockery.project import conformity, wording
 from rockery.project.document import Document
+from rockery.project.source import inside
 
 #: Where a project keeps definitions of its own.
 OWN = "rockery-extensions"
@@ -155,10 +156,13 @@ def unknown(name: str, project_folder: Path | None, where: Location | None = Non
 
 
 def _files(project_folder: Path | None) -> dict[str, Path]:
-    folders = [data_folder("extensions")]
-    if project_folder is not None:
-        folders.append(project_folder / OWN)
-    return {file.parent.name: file for folder in folders for file in folder.glob(f"*/{_FILE}")}
+    found = {file.parent.name: file for file in data_folder("extensions").glob(f"*/{_FILE}")}
+    # A link that leads out of the project isn't followed, so neither is it looked into.
+    if project_folder is not None and inside(project_folder, project_folder / OWN):
+        for file in (project_folder / OWN).glob(f"*/{_FILE}"):
+            if inside(project_folder, file):
+                found[file.parent.name] = file
+    return found
 
 
 def _read(name: str, file: Path) -> Definition:

@@ -153,7 +153,8 @@ class Modules:
                 version = self._version
                 tree = ast.parse(
                     content,
-                    file,
+                    # The whole path: at a syntax error CPython reads the line from there.
+                    self._folder / file,
                     feature_version=version if version and version < sys.version_info[:2] else None,  # type: ignore[arg-type]
                 )
             collector = _Collector(module)

@@ -43,14 +43,23 @@ def test_mutated_projects_are_borne(tmp_path: Path) -> None:
 
 
 def test_the_guard_sees_what_must_not_be(tmp_path: Path) -> None:
-    outside = tmp_path / "outside.txt"
-    outside.write_text("flask\n")
-    project = tmp_path / "project"
-    mutation.write({"rockcraft.yaml": b"name: x\n"}, project)
+    project, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    for folder in (project, elsewhere):
+        mutation.write({"rockcraft.yaml": b"name: x\n"}, folder)
     with fuzz.patient(tmp_path, ["list-extensions"]) as one:
         assert one.give(project) == []
-    with fuzz.patient(tmp_path, ["export", str(outside)]) as one:
-        assert one.give(project), "an unexpected status goes unseen"
+    with fuzz.patient(tmp_path, ["check", "-C", str(elsewhere)]) as one:
+        assert any("saw open" in each for each in one.give(project))
+        assert one.give(project, alone=True) != []
+        fine = {"statuses": [0], "said": "", "seen": [], "seconds": [0.1], "megabytes": 40}
+        assert list(one.complaints(fine)) == []
+        for what in (
+            {"statuses": [70]},
+            {"said": "Traceback"},
+            {"seconds": [6]},
+            {"megabytes": 201},
+        ):
+            assert len(list(one.complaints(fine | what))) == 1
 
 
 SENTINEL = "open({path!r}, 'a').write('run')\n"
