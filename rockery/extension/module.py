@@ -55,7 +55,16 @@ class _Import:
     lineno: int | None = None
 
 
-_Bound = ast.expr | _Import | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+@dataclass(frozen=True, eq=False, repr=False)
+class _Alias:
+    """What another name could be bound to when it was read: the first ``count`` of ``bound``."""
+
+    bound: list[_Bound]
+    count: int
+    lineno: int
+
+
+_Bound = ast.expr | _Import | _Alias | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 @dataclass(eq=False, repr=False)
@@ -217,6 +226,8 @@ class Modules:
             return _UNKNOWN
         if isinstance(bound, _Import):
             return self._import(module, bound, depth)
+        if isinstance(bound, _Alias):
+            return self._best(module, bound.bound[: bound.count], depth + 1, local)
         if isinstance(bound, ast.FunctionDef | ast.AsyncFunctionDef):
             return Value("function", bound.name, bound, module)
         if isinstance(bound, ast.ClassDef):
@@ -395,7 +406,7 @@ class _Collector:
 
     def _assign(self, target: ast.expr, value: ast.expr, certain: bool) -> None:
         if isinstance(target, ast.Name):
-            self._bind(target.id, value, certain)
+            self._bind(target.id, self._read(value), certain)
         elif isinstance(target, ast.Tuple | ast.List):
             values: Iterator[ast.expr] | None = None
             if (
@@ -410,6 +421,11 @@ class _Collector:
                 self._assign(item, next(values) if values else unknown, certain)
         elif isinstance(target, ast.Starred):
             self._assign(target.value, ast.List(elts=[], lineno=value.lineno), certain)
+
+    def _read(self, value: ast.expr) -> _Bound:
+        """Return what ``value`` is by now, where it is a name that may be bound anew below."""
+        bound = self.bindings.get(value.id) if isinstance(value, ast.Name) else None
+        return _Alias(bound, len(bound), value.lineno) if bound else value
 
     def _bind(self, name: str, bound: _Bound, certain: bool) -> None:
         if certain:
