@@ -24,10 +24,6 @@ from rockery.project import load
 from rockery.project.document import Document, dump
 from rockery.project.ignore import Ignore
 
-# What takes long on a busy machine is no failure; the fuzzer measures.
-settings.register_profile("bounded", max_examples=60, deadline=None)
-settings.load_profile("bounded")
-
 TARGET = Target("3.11")
 HEAD = textwrap.dedent(
     """\

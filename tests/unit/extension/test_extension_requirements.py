@@ -167,6 +167,6 @@ def test_the_target_decides_markers_not_the_host(tmp_path: Path) -> None:
     ["flask\n" * 170_000, "flask" + " " * 1_000_000 + "x", " " * 1_000_000 + "x", "./" * 500_000],
 )
 def test_large_input_takes_seconds_at_most(tmp_path: Path, text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     reading(tmp_path, text)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 20  # what is quadratic takes minutes

@@ -174,6 +174,6 @@ def test_fifty_thousand_files_take_little() -> None:
         tree.append(f"big/{folder}/")
         tree += [f"big/{folder}/{number}.html" for number in range(100)]
     files = Files({"big": "flask/app/big"}, ("flask/app",), ("-flask/app/**/__pycache__",))
-    start = time.perf_counter()
+    start = time.process_time()
     assert len(select(files, tree)) == len(tree) + 2
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 20  # what is quadratic takes minutes
