@@ -356,6 +356,13 @@ def _packing(parser: argparse.ArgumentParser, platform: str | None) -> None:
         default=[],
         help="a program to use for pebble or statsd-exporter instead of building it",
     )
+    parser.add_argument(
+        "--compression",
+        metavar="METHOD",
+        default="gzip",
+        help="how layers are compressed: gzip or zstd, a level after it as in zstd:12, or "
+        "smallest (default: gzip, which every engine reads)",
+    )
     parser.add_argument("--refresh", action="store_true", help="resolve all packages anew")
     parser.add_argument("--offline", action="store_true", help="use only what is stored")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rockery.errors import Problem, SurroundingsError, UsageError
 
 if TYPE_CHECKING:
-    from rockery.pack import Options
+    from rockery.pack import Compression, Options
 
 
 def packing(options: argparse.Namespace) -> Options:
@@ -36,7 +36,23 @@ def packing(options: argparse.Namespace) -> Options:
         refresh=options.refresh,
         offline=options.offline,
         verify=not getattr(options, "no_verify", False),
+        compression=_compression(options.compression),
     )
+
+
+def _compression(word: str) -> Compression:
+    from rockery.pack import Compression
+
+    try:
+        return Compression.parse(word)
+    except ValueError as error:
+        raise UsageError(
+            Problem(
+                f"cannot use --compression {word!r}: {error}",
+                "bad-option",
+                remedy="use gzip, zstd, either with a level as in zstd:12, or smallest",
+            )
+        ) from error
 
 
 def check_bases(options: argparse.Namespace) -> None:

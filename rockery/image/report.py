@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
 import json
@@ -19,6 +18,7 @@ from typing import Any
 import yaml
 
 from rockery.errors import Problem, UsageError
+from rockery.layer.compression import plain
 from rockery.layer.configuration import OWN_PEBBLE
 
 
@@ -169,8 +169,8 @@ def _read(archive: tarfile.TarFile, path: Path) -> Report:
         found.layers.append(one)
         with (
             _Blob(archive, layer["digest"]) as blob,
-            gzip.open(io.BufferedReader(blob)) as plain,
-            tarfile.open(fileobj=plain, mode="r|") as files,
+            plain(io.BufferedReader(blob), layer["mediaType"]) as stream,
+            tarfile.open(fileobj=stream, mode="r|") as files,
         ):
             for member in files:
                 one.files += member.isfile()

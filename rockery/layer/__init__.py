@@ -2,7 +2,7 @@
 
 from rockery.layer.entry import Entry, Inline, Stored, directory, file, symlink
 from rockery.layer.ground import Ground
-from rockery.layer.layer import Layer, Layout, build, key, load
+from rockery.layer.layer import Layer, Layout, build, compressed_key, key, load, recompress
 
 __all__ = [
     "Entry",
@@ -12,9 +12,11 @@ __all__ = [
     "Layout",
     "Stored",
     "build",
+    "compressed_key",
     "directory",
     "file",
     "key",
     "load",
+    "recompress",
     "symlink",
 ]

@@ -1,14 +1,93 @@
-"""How layers are compressed: pinned, because the bytes are part of a rock's identity."""
+"""How layers are compressed: pinned, because the bytes are part of a rock's identity.
+
+A *scheme* names all that decides the bytes: "gzip:zlib-ng-1.1.0:6". The number of threads
+does not, nor how a stream is cut into pieces.
+"""
 
 from __future__ import annotations
 
-from typing import Protocol
+import gzip
+import io
+import os
+import re
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import IO, BinaryIO, Protocol, cast
 
-#: Part of every layer's key. zlib-ng gives equal bytes on all CPU models that were tried,
-#: ISA-L does not. The exact version is pinned in pyproject.toml.
-GZIP = "gzip:zlib-ng-1.1.0:6"
+#: The libraries whose versions are part of each scheme; pyproject.toml pins them. zlib-ng gives
+#: equal bytes on all CPU models that were tried, ISA-L does not.
+_LIBRARIES = {"gzip": "zlib-ng-1.1.0", "zstd": "zstd-1.5.7"}
 
-MEDIA_TYPES = {"gzip": "application/vnd.oci.image.layer.v1.tar+gzip"}
+MEDIA_TYPES = {
+    "gzip": "application/vnd.oci.image.layer.v1.tar+gzip",
+    "zstd": "application/vnd.oci.image.layer.v1.tar+zstd",
+}
+
+#: The levels that can be asked for. Above 19 zstd wants more memory of whoever unpacks than
+#: readers grant (a window over 8 MiB, RFC 8878).
+LEVELS = {"gzip": range(1, 10), "zstd": range(1, 20)}
+
+#: The levels that nobody asked for: of layers that last, and of those made anew more often.
+#: gzip 9 takes a Debian 12 runtime from 16.8 MB to 16.1 and the components from 9.3 to 9.0,
+#: for twice the time, once; of a layer of Python packages it takes 1 %. zstd 12 takes the
+#: runtime from 14.0 MB to 13.9 for twice the time, and 15 adds nothing but three times more.
+_USUAL = {"gzip": (9, 6), "zstd": (12, 9)}
+
+#: The kinds of layers that last: many projects share them, and none changes by editing one.
+_LASTING = ("base", "runtime", "component")
+
+#: Bytes that are compressed as one piece, each by any thread; gzip's window reaches back into
+#: the piece before. Pieces this long cost 0.05 % of a runtime's size.
+_PIECE = 1 << 20
+_WINDOW = 1 << 15
+
+#: More threads would need more memory than a pack may: each holds a piece and its tables.
+_MOST_THREADS = 4
+
+
+@dataclass(frozen=True)
+class Compression:
+    """What a user wants of layers: a method, and a level or None for the usual ones."""
+
+    method: str = "gzip"
+    level: int | None = None
+
+    @classmethod
+    def parse(cls, word: str) -> Compression:
+        """Read "gzip", "zstd:12" or "smallest".
+
+        Raises:
+            ValueError: the reason.
+        """
+        if word == "smallest":
+            return cls("zstd", 19)
+        found = re.fullmatch(r"([a-z]+)(?::([0-9]{1,3}))?", word)
+        if found is None or found[1] not in LEVELS:
+            raise ValueError("there is no such method")
+        method, level = found[1], found[2]
+        levels = LEVELS[method]
+        if level is not None and int(level) not in levels:
+            raise ValueError(f"{method} has levels from {levels[0]} to {levels[-1]} here")
+        return cls(method, None if level is None else int(level))
+
+    def scheme(self, kind: str) -> str:
+        """Return the scheme for layers of a kind, such as "runtime"."""
+        level = self.level
+        if level is None:
+            level = _USUAL[self.method][0 if kind in _LASTING else 1]
+        return _scheme(self.method, level)
+
+
+def _scheme(method: str, level: int) -> str:
+    return f"{method}:{_LIBRARIES[method]}:{level}"
+
+
+#: What is used where nobody asks for anything else, for a layer that doesn't last.
+GZIP = _scheme("gzip", 6)
+
+#: The schemes in which a layer is looked for before it is made: its tar needs no second making.
+FAMILIAR = (GZIP, _scheme("gzip", 9), _scheme("zstd", 9), _scheme("zstd", 12))
 
 
 class Compressor(Protocol):
@@ -25,13 +104,114 @@ class Compressor(Protocol):
 
 def compressor(scheme: str) -> Compressor:
     """Return a fresh compressor for ``scheme``, such as :data:`GZIP`."""
-    assert scheme == GZIP, scheme
-    from zlib_ng import zlib_ng
+    method, library, level = scheme.split(":")
+    assert library == _LIBRARIES[method], scheme
+    if method == "gzip":
+        return _Gzip(int(level))
+    import zstandard
 
-    # 16 above the window bits asks for a gzip frame; its header carries no time and no name.
-    return zlib_ng.compressobj(6, zlib_ng.DEFLATED, 16 + 15)
+    # From one thread on the number of threads doesn't show in the bytes; none is another path.
+    # Each of the slow levels' threads holds some 100 MB.
+    threads = min(_threads(), 2 if int(level) > 12 else _MOST_THREADS)
+    compress = zstandard.ZstdCompressor(level=int(level), threads=threads, write_checksum=True)
+    return compress.compressobj()
 
 
 def media_type(scheme: str) -> str:
     """Return the OCI media type of a layer compressed by ``scheme``."""
-    return MEDIA_TYPES[scheme.split(":", 1)[0]]
+    return MEDIA_TYPES[scheme.partition(":")[0]]
+
+
+def plain(stream: IO[bytes], media: str) -> BinaryIO:
+    """Return what a stream of a media type holds; closing it leaves ``stream`` open.
+
+    Raises:
+        ValueError: from reading, where the stream is damaged; or the type is another one.
+    """
+    if media == MEDIA_TYPES["gzip"]:
+        return cast(BinaryIO, gzip.open(stream, "rb"))
+    if media == MEDIA_TYPES["zstd"]:
+        return io.BufferedReader(_Zstd(stream), 1 << 18)
+    raise ValueError(f"a layer of type {media}")
+
+
+def _threads() -> int:
+    return min(len(os.sched_getaffinity(0)), _MOST_THREADS)
+
+
+class _Gzip:
+    """A gzip stream whose pieces are compressed side by side.
+
+    Each piece ends on a whole byte and may refer to the end of the piece before, as those of
+    pigz do; which thread made it doesn't show.
+    """
+
+    def __init__(self, level: int) -> None:
+        from zlib_ng import zlib_ng
+
+        self._level = level
+        self._zlib = zlib_ng
+        self._checksum = zlib_ng.crc32(b"")
+        self._size = 0
+        self._gathered = bytearray()
+        self._before = b""
+        self._running: deque[Future[bytes]] = deque()
+        self._pool = ThreadPoolExecutor(_threads())
+        # RFC 1952: deflate, no name, no time, by a system that isn't told.
+        self._ready = [b"\x1f\x8b\x08\0\0\0\0\0\0\xff"]
+
+    def compress(self, data: bytes, /) -> bytes:
+        self._checksum = self._zlib.crc32(data, self._checksum)
+        self._size += len(data)
+        self._gathered += data
+        while len(self._gathered) > _PIECE:
+            piece = bytes(self._gathered[:_PIECE])
+            del self._gathered[:_PIECE]
+            self._running.append(self._pool.submit(self._deflated, piece, self._before))
+            self._before = piece[-_WINDOW:]
+        while self._running and (self._running[0].done() or len(self._running) > _MOST_THREADS):
+            self._ready.append(self._running.popleft().result())
+        return self._taken()
+
+    def flush(self) -> bytes:
+        self._ready += [future.result() for future in self._running]
+        self._ready.append(self._deflated(bytes(self._gathered), self._before, last=True))
+        self._pool.shutdown()
+        end = (self._checksum, self._size & 0xFFFFFFFF)
+        self._ready += [number.to_bytes(4, "little") for number in end]
+        return self._taken()
+
+    def _deflated(self, piece: bytes, before: bytes, *, last: bool = False) -> bytes:
+        zlib = self._zlib
+        dictionary = {"zdict": before} if before else {}
+        deflate = zlib.compressobj(self._level, zlib.DEFLATED, -15, **dictionary)
+        end = zlib.Z_FINISH if last else zlib.Z_SYNC_FLUSH
+        return cast(bytes, deflate.compress(piece) + deflate.flush(end))
+
+    def _taken(self) -> bytes:
+        taken = b"".join(self._ready)
+        self._ready.clear()
+        return taken
+
+
+class _Zstd(io.RawIOBase):
+    """What a zstd stream holds; its errors are those of other damaged archives."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        import zstandard
+
+        reader = zstandard.ZstdDecompressor().stream_reader
+        self._reader = reader(stream, read_across_frames=True, closefd=False)
+        self._error = zstandard.ZstdError
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        view = memoryview(buffer)  # type: ignore[arg-type]
+        try:
+            piece = self._reader.read(len(view))
+        except self._error as error:
+            raise ValueError(str(error)) from error
+        view[: len(piece)] = piece
+        return len(piece)

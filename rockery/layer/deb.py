@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 from rockery.errors import Problem, SurroundingsError
+from rockery.layer.compression import MEDIA_TYPES, plain
 from rockery.layer.entry import Entry, Kind, Stored
 from rockery.store import Store
 
@@ -124,39 +125,15 @@ class _Section(io.RawIOBase):
         return len(piece)
 
 
-class _Zstd(io.RawIOBase):
-    """What a zstd stream holds; its errors are those of other damaged archives."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        import zstandard
-
-        self._reader = zstandard.ZstdDecompressor().stream_reader(stream)
-        self._error = zstandard.ZstdError
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: object) -> int:
-        view = memoryview(buffer)  # type: ignore[arg-type]
-        try:
-            piece = self._reader.read(len(view))
-        except self._error as error:
-            raise ValueError(str(error)) from error
-        view[: len(piece)] = piece
-        return len(piece)
-
-
 def _decompressed(name: str, part: BinaryIO) -> IO[bytes]:
     buffered = io.BufferedReader(cast(io.RawIOBase, part), 1 << 20)
     suffix = name.rpartition(".")[2]
     if suffix == "tar":
         return buffered
-    if suffix == "gz":
-        return cast(IO[bytes], gzip.open(buffered, "rb"))
     if suffix in ("xz", "lzma"):
         return lzma.open(buffered, "rb")
-    if suffix == "zst":
-        return cast(IO[bytes], io.BufferedReader(_Zstd(buffered), 1 << 20))
+    if method := {"gz": "gzip", "zst": "zstd"}.get(suffix):
+        return plain(buffered, MEDIA_TYPES[method])
     raise ValueError(f"unknown compression of {name}")
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from rockery.layer import tar
-from rockery.layer.compression import compressor, media_type
-from rockery.layer.entry import Entry
+from rockery.layer.compression import Compressor, compressor, media_type, plain
+from rockery.layer.entry import CHUNK, Entry
 from rockery.layer.ground import PLAIN, Ground, settled
 from rockery.store import Store
 
@@ -21,7 +23,8 @@ class Layer:
     """One OCI layer.
 
     ``digest`` and ``diff_id`` are "sha256:…" of the compressed and the plain tar; ``size`` is
-    the compressed size and ``content_size`` the sum of the files' sizes, both in bytes.
+    the compressed size, ``plain_size`` the tar's and ``content_size`` the sum of the files'
+    sizes, all in bytes.
     """
 
     key: str
@@ -31,6 +34,7 @@ class Layer:
     digest: str
     diff_id: str
     size: int
+    plain_size: int
     content_size: int
     media_type: str
 
@@ -38,6 +42,12 @@ class Layer:
     def blob(self) -> Path:
         """The compressed tar."""
         return self.folder / "blob"
+
+    @contextlib.contextmanager
+    def plain(self) -> Iterator[BinaryIO]:
+        """Open the tar, decompressed."""
+        with self.blob.open("rb") as blob, plain(blob, self.media_type) as stream:
+            yield stream
 
     def entries(self) -> Iterator[dict[str, Any]]:
         """Give each entry: ``path``, ``kind``, ``mode``, ``uid``, ``gid``, ``size`` or ``target``.
@@ -76,7 +86,10 @@ class Layout:
 
 
 #: What the store keeps of a layer; raise it when that changes.
-_FORMAT = 2
+_FORMAT = 3
+
+#: What it keeps beside the blob and what is known of that.
+_LISTS = ("entries.jsonl", "layout.json")
 
 
 def key(kind: str, recipe: int, inputs: object) -> str:
@@ -88,6 +101,11 @@ def key(kind: str, recipe: int, inputs: object) -> str:
         ensure_ascii=True,
     )
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def compressed_key(content: str, scheme: str) -> str:
+    """Return the key of a layer: what decides its tar (``content``), and how that is packed."""
+    return key("compressed", 1, [content, scheme])
 
 
 def load(store: Store, layer_key: str) -> Layer | None:
@@ -117,43 +135,85 @@ def build(
     once, piece by piece; memory holds the list of entries and nothing of their contents.
     """
     members, implied = settled(entries, ground)
-    compress = compressor(scheme)
-    packed, plain = hashlib.sha256(), hashlib.sha256()
-    size = written = 0
     with store.put("layers", layer_key) as folder:
         with (folder / "blob").open("wb") as blob:
-
-            def emit(data: bytes) -> None:
-                nonlocal size
-                packed.update(data)
-                size += len(data)
-                blob.write(data)
+            packing = _Packing(blob, compressor(scheme))
 
             def sink(data: bytes) -> None:
-                nonlocal written
-                plain.update(data)
-                written += len(data)
-                if out := compress.compress(data):
-                    emit(out)
-                progress(written)
+                packing.write(data)
+                progress(packing.written)
 
             digests = tar.write(members, sink, mtime)
-            emit(compress.flush())
+            packing.finish()
         _write_entries(folder, members, digests)
         _write_layout(folder, members, implied)
         meta = {
             "kind": kind,
             "title": title,
-            "digest": f"sha256:{packed.hexdigest()}",
-            "diff_id": f"sha256:{plain.hexdigest()}",
-            "size": size,
             "content_size": sum(member.size for member in members),
-            "media_type": media_type(scheme),
+            **packing.facts(scheme),
         }
         (folder / "layer.json").write_text(json.dumps(meta))
     stored = load(store, layer_key)
     assert stored is not None
     return stored
+
+
+def recompress(store: Store, layer_key: str, layer: Layer, scheme: str) -> Layer:
+    """Write a stored layer's tar once more, in another scheme, and return that layer.
+
+    Raises:
+        ValueError: what is stored isn't what it was, or is damaged.
+    """
+    with store.put("layers", layer_key) as folder:
+        with (folder / "blob").open("wb") as blob, layer.plain() as stream:
+            packing = _Packing(blob, compressor(scheme))
+            while piece := stream.read(CHUNK):
+                packing.write(piece)
+            packing.finish()
+        facts = packing.facts(scheme)
+        if facts["diff_id"] != layer.diff_id:
+            raise ValueError(f"{layer.blob} has another checksum")
+        for name in _LISTS:
+            shutil.copyfile(layer.folder / name, folder / name)
+        meta = json.loads((layer.folder / "layer.json").read_text())
+        (folder / "layer.json").write_text(json.dumps({**meta, **facts}))
+    stored = load(store, layer_key)
+    assert stored is not None
+    return stored
+
+
+class _Packing:
+    """A tar being compressed into a file, with its digests."""
+
+    def __init__(self, blob: BinaryIO, compress: Compressor) -> None:
+        self.written = 0
+        self._blob, self._compress = blob, compress
+        self._packed, self._plain = hashlib.sha256(), hashlib.sha256()
+        self._size = 0
+
+    def write(self, data: bytes) -> None:
+        self._plain.update(data)
+        self.written += len(data)
+        if out := self._compress.compress(data):
+            self._emit(out)
+
+    def finish(self) -> None:
+        self._emit(self._compress.flush())
+
+    def facts(self, scheme: str) -> dict[str, Any]:
+        return {
+            "digest": f"sha256:{self._packed.hexdigest()}",
+            "diff_id": f"sha256:{self._plain.hexdigest()}",
+            "size": self._size,
+            "plain_size": self.written,
+            "media_type": media_type(scheme),
+        }
+
+    def _emit(self, data: bytes) -> None:
+        self._packed.update(data)
+        self._size += len(data)
+        self._blob.write(data)
 
 
 def _write_entries(folder: Path, members: list[Entry], digests: dict[str, str]) -> None:

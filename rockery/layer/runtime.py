@@ -265,8 +265,14 @@ def _spare(composition: Composition, base: Base, asked: Asked) -> None:
         if path not in found and (one := elf(content)) is not None
         for name in one.needed
     }
+    names = {path: {posixpath.basename(path)} for path in found}
     for path in found:
-        if posixpath.basename(path) not in needed:
+        entry = composition.entries[path]
+        if entry.kind == "symlink":
+            target = posixpath.normpath(posixpath.join(path, "..", entry.target))
+            names.get(target, set()).add(posixpath.basename(path))
+    for path, known in names.items():
+        if needed.isdisjoint(known):
             del composition.entries[path], composition.owner[path]
 
 

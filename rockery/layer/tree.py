@@ -6,7 +6,6 @@ namespace accepts them as lower directories. The unpacked tree is shared and nev
 
 from __future__ import annotations
 
-import gzip
 import os
 import tarfile
 from collections.abc import Sequence
@@ -31,7 +30,7 @@ def unpacked(store: Store, layer: Layer) -> Path:
 
 
 def _unpack(layer: Layer, folder: Path) -> None:
-    with gzip.open(layer.blob) as plain, tarfile.open(fileobj=plain, mode="r|") as archive:
+    with layer.plain() as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
         for member in archive:
             path = folder / member.name
             if member.isdir():

@@ -1,9 +1,11 @@
 """Packing: from a project's folder to an image, through resolving, planning and acting."""
 
+from rockery.layer.compression import Compression
 from rockery.pack.options import Options, Watcher
 from rockery.pack.pack import Packed, Prepared, check_stored, image, planned, prepare
 
 __all__ = [
+    "Compression",
     "Options",
     "Packed",
     "Prepared",

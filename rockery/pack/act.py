@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from rockery.layer import Entry, Ground, Inline, Layer, Stored, build, load, tree
+from rockery.layer import (
+    Entry,
+    Ground,
+    Inline,
+    Layer,
+    Stored,
+    build,
+    compressed_key,
+    load,
+    recompress,
+    tree,
+)
 from rockery.layer import key as layer_key
 from rockery.layer import runtime as composing
-from rockery.layer.compression import GZIP
+from rockery.layer.compression import FAMILIAR
 from rockery.layer.ground import PLAIN
 from rockery.pack import packages
 from rockery.pack.built import craft, files_of
@@ -89,7 +100,7 @@ class Workshop:
         for planned in plan.layers:
             self._made[planned.title] = self._make(planned, self.ground)
             if planned.title == name:
-                folder = self.store.get("verdicts", layer_key("version", 1, planned.key))
+                folder = self.store.get("verdicts", layer_key("version", 1, planned.content))
                 return (folder / "version").read_text() if folder else None
         return None
 
@@ -98,7 +109,10 @@ class Workshop:
         own = host_architecture()
         workshop = self if self.architecture == own else self._native(own)
         resolution = workshop.packages.resolution
-        planned = base_layers(workshop.parts, own, resolution, self.store, self._mtime)
+        planned = base_layers(
+            *(workshop.parts, own, resolution, self.store, self._mtime),
+            self.options.compression,
+        )
         return [workshop._make(layer, workshop.ground) for layer in planned]
 
     def _native(self, architecture: str) -> Workshop:
@@ -116,9 +130,11 @@ class Workshop:
         )
 
     def _make(self, planned: PlannedLayer, ground: Ground) -> Layer:
-        key = planned.key
+        key, content = planned.key, planned.content
         if ground is not self.ground:
-            key = layer_key("grounded", 1, [key, dict(ground.directories), dict(ground.links)])
+            places = [dict(ground.directories), dict(ground.links)]
+            content = layer_key("grounded", 1, [content, *places])
+            key = compressed_key(content, planned.scheme)
         found = load(self.store, key)
         if found is not None:
             return found
@@ -127,6 +143,10 @@ class Workshop:
             if found is not None:
                 return found
             self.watcher.step(planned.title)
+            found = self._recompressed(content, key, planned.scheme)
+            if found is not None:
+                self.watcher.done(planned.title, "compressed anew")
+                return found
             with self.store.temporary() as scratch:
                 try:
                     made = build(
@@ -136,7 +156,7 @@ class Workshop:
                         title=planned.title,
                         entries=self._entries(planned, scratch),
                         ground=ground,
-                        scheme=GZIP,
+                        scheme=planned.scheme,
                         mtime=self._mtime,
                     )
                 except EOFError as error:
@@ -146,6 +166,14 @@ class Workshop:
             why = "" if planned.reason == NOT_MADE else f", {planned.reason}"
             self.watcher.done(planned.title, f"made{why}")
             return made
+
+    def _recompressed(self, content: str, key: str, scheme: str) -> Layer | None:
+        """Return the layer from its tar as it is stored in another scheme, or None."""
+        for other in FAMILIAR:
+            found = load(self.store, compressed_key(content, other))
+            if found is not None:
+                return recompress(self.store, key, found, scheme)
+        return None
 
     def _entries(self, planned: PlannedLayer, scratch: Path) -> Iterable[Entry]:
         match planned.spec:
@@ -163,7 +191,7 @@ class Workshop:
             case ProjectSpec() as spec:
                 return self.python.project(spec, scratch)
             case BuiltSpec() as spec:
-                return self._built(planned.key, spec, scratch)
+                return self._built(planned.content, spec, scratch)
             case BillSpec() as spec:
                 return self._bill(spec)
             case FilesSpec() as spec:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from rockery.component import Binaries
 from rockery.errors import Problem
+from rockery.layer.compression import Compression
 from rockery.resolution.apt import Mirrors
 
 
@@ -26,6 +27,7 @@ class Options:
     refresh: bool = False
     offline: bool = False
     verify: bool = True
+    compression: Compression = field(default_factory=Compression)
 
 
 class Watcher(Protocol):

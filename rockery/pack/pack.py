@@ -131,6 +131,7 @@ def planned(prepared: Prepared, store: Store, watcher: Watcher) -> tuple[Plan, W
             store=store,
             mtime=mtime,
             previous=recall(store, prepared.options.folder, prepared.platform),
+            compression=prepared.options.compression,
         )
 
     if prepared.version is not None:

@@ -15,9 +15,9 @@ from rockery import sbom
 from rockery.component import Binaries, components
 from rockery.component.component import RECIPE as COMPONENT_RECIPE
 from rockery.layer import configuration, dependencies, runtime, tree
-from rockery.layer.compression import GZIP
+from rockery.layer.compression import Compression
+from rockery.layer.layer import compressed_key, load
 from rockery.layer.layer import key as layer_key
-from rockery.layer.layer import load
 from rockery.plan.parts import PYTHON_PACKAGES, Parts
 from rockery.plan.spec import (
     BaseSpec,
@@ -51,7 +51,8 @@ class PlannedLayer:
     """One layer of the plan.
 
     ``reason`` is "cached", "not made yet", or what changed since the last pack. ``facts`` are
-    the names of its inputs with what stands for their content.
+    the names of its inputs with what stands for their content. ``content`` is the key of its
+    tar, which is packed by ``scheme``.
     """
 
     kind: Kind
@@ -61,6 +62,8 @@ class PlannedLayer:
     facts: Mapping[str, str]
     cached: bool
     reason: str
+    content: str
+    scheme: str
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,6 @@ class Plan:
     architecture: str
     layers: tuple[PlannedLayer, ...]
     mtime: int
-    scheme: str = GZIP
 
     def document(self) -> dict[str, Any]:
         """Return the plan as JSON data, for ``--json`` and for the next plan's reasons."""
@@ -115,6 +117,7 @@ def plan(
     store: Store,
     mtime: int,
     previous: Mapping[str, Mapping[str, str]],
+    compression: Compression,
 ) -> Plan:
     """Plan the layers of a rock.
 
@@ -126,20 +129,30 @@ def plan(
     layers: list[PlannedLayer] = []
     for kind, title, spec in specs:
         before = {
-            layer.title: layer.key
+            layer.title: layer.content
             for layer in layers
             if isinstance(spec, BuiltSpec | BillSpec) and layer.title in spec.after
         }
-        layers.append(_planned(kind, title, spec, found, binaries, store, mtime, previous, before))
+        layers.append(
+            _planned(
+                *(kind, title, spec, found, binaries, store, mtime, previous, compression),
+                before=before,
+            )
+        )
     return Plan(parts.rock, version, platform, architecture, tuple(layers), mtime)
 
 
 def base_layers(
-    parts: Parts, architecture: str, found: DistributionResolution, store: Store, mtime: int
+    parts: Parts,
+    architecture: str,
+    found: DistributionResolution,
+    store: Store,
+    mtime: int,
+    compression: Compression,
 ) -> list[PlannedLayer]:
     """Plan what Python runs from: the base, if any, and the runtime."""
     specs = _below(parts, architecture, found)
-    return [_planned(*spec, found, Binaries({}), store, mtime, {}) for spec in specs]
+    return [_planned(*spec, found, Binaries({}), store, mtime, {}, compression) for spec in specs]
 
 
 def _planned(
@@ -151,15 +164,18 @@ def _planned(
     store: Store,
     mtime: int,
     previous: Mapping[str, Mapping[str, str]],
+    compression: Compression,
     before: Mapping[str, str] = MappingProxyType({}),
 ) -> PlannedLayer:
     recipe, inputs, facts = _inputs(spec, found, binaries)
     # The layers before a built part or a bill are its inputs too; nothing else has any.
     facts = {**facts, **before}
-    key = layer_key(kind, recipe, [inputs, mtime, GZIP, *before.values()])
+    content = layer_key(kind, recipe, [inputs, mtime, *before.values()])
+    scheme = compression.scheme(kind)
+    key = compressed_key(content, scheme)
     cached = load(store, key) is not None
     reason = "cached" if cached else _reason(facts, previous.get(title))
-    return PlannedLayer(kind, title, key, spec, facts, cached, reason)
+    return PlannedLayer(kind, title, key, spec, facts, cached, reason, content, scheme)
 
 
 def _below(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from rockery.image.image import INDEX_TYPE, MANIFEST_TYPE, Image, canonical
-from rockery.layer import Entry, Inline, Stored, directory, tar
+from rockery.layer import Entry, Inline, Layer, Stored, directory, tar
+from rockery.layer.compression import plain
 from rockery.publish.replacement import replacement
 
 
@@ -34,21 +37,53 @@ def members(image: Image, *, reference: str | None = None) -> Iterator[Entry]:
             }
         ],
     }
-    loadable = [
-        {
-            "Config": path_of(image.id),
-            "RepoTags": [name],
-            "Layers": [path_of(layer.digest) for layer in image.layers],
-        }
-    ]
     yield Entry("oci-layout", "file", 0o644, content=Inline(b'{"imageLayoutVersion":"1.0.0"}'))
     yield Entry("index.json", "file", 0o644, content=Inline(canonical(index)))
-    yield Entry("manifest.json", "file", 0o644, content=Inline(canonical(loadable)))
+    yield _loadable(image, name, [layer.digest for layer in image.layers])
     yield directory("blobs")
     yield directory("blobs/sha256")
     for blob, size, source in sorted(image.blobs(), key=lambda item: item[0]):
         content = Inline(source) if isinstance(source, bytes) else Stored(source, size)
         yield Entry(path_of(blob), "file", 0o644, content=content)
+
+
+def _loadable(image: Image, name: str, layers: list[str]) -> Entry:
+    """Return the ``manifest.json`` that `docker load` reads; ``layers`` are digests of blobs."""
+    document = [
+        {
+            "Config": path_of(image.id),
+            "RepoTags": [name],
+            "Layers": [path_of(digest) for digest in layers],
+        }
+    ]
+    return Entry("manifest.json", "file", 0o644, content=Inline(canonical(document)))
+
+
+@dataclass(frozen=True)
+class _Tar:
+    """A layer's tar, decompressed while it is read."""
+
+    layer: Layer
+
+    @property
+    def size(self) -> int:
+        return self.layer.plain_size
+
+    def open(self) -> BinaryIO:
+        return plain(self.layer.blob.open("rb"), self.layer.media_type)
+
+
+def unpacked(image: Image, *, skip: int = 0) -> Iterator[Entry]:
+    """Give the members of an archive for engines that know images by their plain layers.
+
+    It holds the layers as they are after decompression, the ``skip`` lowest ones not at all,
+    and no OCI index, whose digests would name others.
+    """
+    layers = {path_of(layer.diff_id): layer for layer in image.layers[skip:]}
+    yield _loadable(image, image.settings.reference, [layer.diff_id for layer in image.layers])
+    yield Entry(path_of(image.id), "file", 0o644, content=Inline(image.config))
+    for path, layer in layers.items():
+        yield Entry(path, "file", 0o644, content=_Tar(layer))
 
 
 def path_of(digest: str) -> str:

@@ -6,13 +6,14 @@ import contextlib
 import itertools
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from rockery.errors import Problem, SurroundingsError
 from rockery.image.image import Image
-from rockery.layer import tar
-from rockery.publish.archive import members, path_of
+from rockery.layer import Entry, tar
+from rockery.layer.compression import MEDIA_TYPES
+from rockery.publish.archive import members, path_of, unpacked
 
 if TYPE_CHECKING:
     import docker
@@ -51,7 +52,9 @@ def load(client: docker.DockerClient, image: Image) -> str:
     """Load ``image`` under its reference and return that name.
 
     Only the layers that the engine lacks are sent, where its store allows that; what it has
-    afterwards is compared, and where it isn't the image, everything is sent.
+    afterwards is compared, and where it isn't the image, everything is sent. An engine that
+    knows images by their plain layers gets those, if they are compressed by zstd: old ones
+    call that an invalid tar header.
 
     Raises:
         SurroundingsError: the engine refuses it, or has something else afterwards.
@@ -62,13 +65,15 @@ def load(client: docker.DockerClient, image: Image) -> str:
     try:
         if _holds(client, reference, image):
             return reference
-        held = _held_layers(client, image)
+        driven = _has_graph_driver(client)
+        plain = driven and any(layer.media_type == MEDIA_TYPES["zstd"] for layer in image.layers)
+        held = _held_layers(client, image) if driven else 0
         if held:
             with contextlib.suppress(docker.errors.APIError, docker.errors.ImageLoadError):
-                client.images.load(cast(Any, _stream(image, skip=held)))
+                client.images.load(cast(Any, _stream(_sent(image, held, plain=plain))))
                 if _holds(client, reference, image):
                     return reference
-        client.images.load(cast(Any, _stream(image)))
+        client.images.load(cast(Any, _stream(_sent(image, 0, plain=plain))))
         if not _holds(client, reference, image):
             raise _refused(reference, "it holds another image under this name afterwards")
     except (docker.errors.APIError, docker.errors.ImageLoadError) as error:
@@ -76,17 +81,20 @@ def load(client: docker.DockerClient, image: Image) -> str:
     return reference
 
 
-def _held_layers(client: docker.DockerClient, image: Image) -> int:
-    """Return how many of the image's lowest layers the engine has as the start of a chain.
+def _has_graph_driver(client: docker.DockerClient) -> bool:
+    """Tell whether the engine keeps plain layers, each known by all that is below it.
 
-    An engine with a graph driver knows a layer by all that is below it. One with containerd's
-    store takes an archive without blobs for whole and keeps a broken image: 0 for that.
+    One with containerd's store keeps archives as they are; it takes one without blobs for
+    whole and keeps a broken image.
     """
+    status = client.info().get("DriverStatus") or []
+    return not any("io.containerd." in str(value) for _, value in status)
+
+
+def _held_layers(client: docker.DockerClient, image: Image) -> int:
+    """Return how many of the image's lowest layers the engine has as the start of a chain."""
     import docker
 
-    status = client.info().get("DriverStatus") or []
-    if any("io.containerd." in str(value) for _, value in status):
-        return 0
     wanted = [layer.diff_id for layer in image.layers]
     longest = 0
     for held in client.api.images()[:_MOST_IMAGES]:
@@ -100,17 +108,22 @@ def _held_layers(client: docker.DockerClient, image: Image) -> int:
     return longest
 
 
-def _stream(image: Image, skip: int = 0) -> Iterator[bytes]:
-    """Give the archive piece by piece, written by a thread into a pipe.
+def _sent(image: Image, skip: int, *, plain: bool) -> list[Entry]:
+    """Return what an engine gets that has the ``skip`` lowest layers.
 
-    The blobs of the ``skip`` lowest layers are left out, and the OCI index with them: it
-    would name what isn't there.
+    Their blobs are left out, and the OCI index with them: it would name what isn't there.
     """
+    if plain:
+        return list(unpacked(image, skip=skip))
     left_out = {path_of(layer.digest) for layer in image.layers[:skip]}
     left_out -= {path_of(layer.digest) for layer in image.layers[skip:]}
     if skip:
         left_out |= {"oci-layout", "index.json", path_of(image.digest)}
-    sent = [member for member in members(image) if member.path not in left_out]
+    return [member for member in members(image) if member.path not in left_out]
+
+
+def _stream(sent: Iterable[Entry]) -> Iterator[bytes]:
+    """Give an archive of these members piece by piece, written by a thread into a pipe."""
     reader, writer = os.pipe()
 
     def fill(sink: BinaryIO) -> None:

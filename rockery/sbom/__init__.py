@@ -6,7 +6,6 @@ Importing this costs nothing; the libraries that make the documents are imported
 
 from __future__ import annotations
 
-import io
 import tarfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -51,9 +50,10 @@ def documents(layers: Iterable[Layer]) -> dict[str, bytes]:
     for layer in layers:
         if layer.title != TITLE:
             continue
-        with tarfile.open(fileobj=io.BytesIO(layer.blob.read_bytes()), mode="r:gz") as archive:
-            for path, ending in DOCUMENTS.items():
-                stream = archive.extractfile(path)
-                assert stream is not None
-                found[ending] = stream.read()
+        with layer.plain() as plain, tarfile.open(fileobj=plain, mode="r|") as archive:
+            for member in archive:
+                if ending := DOCUMENTS.get(member.name):
+                    stream = archive.extractfile(member)
+                    assert stream is not None
+                    found[ending] = stream.read()
     return found

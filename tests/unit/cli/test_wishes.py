@@ -49,6 +49,8 @@ def test_old_spelling_of_a_base() -> None:
         (("--mirror", "=http://localhost"), "no base has an archive ''"),
         (("--mirror", "debian=localhost/debian"), "ARCHIVE=URL"),
         (("--env-file", "/"), "is a directory"),
+        (("--compression", "lz4"), "no such method"),
+        (("--compression", "zstd:20"), "levels from 1 to 19"),
     ],
 )
 def test_nonsense(words: tuple[str, ...], says: str) -> None:

@@ -10,6 +10,7 @@ from signed_archive import Deb
 from rockery.base import Base, load
 from rockery.layer import runtime
 from rockery.layer.composition import Composition, Filter, Member
+from rockery.layer.elf import Elf
 from rockery.layer.entry import Entry, directory, file, read, symlink
 
 Make = Callable[[Deb], Member]
@@ -87,6 +88,25 @@ STDLIB = Deb(
 def test_the_bases_own_packages_are_trimmed(base: Base, member: Make) -> None:
     made = bare(base, [member(STDLIB)])
     assert shipped(made, STDLIB.name) == {"usr/lib/python3.11/os.py"}
+
+
+def test_a_library_that_nothing_needs_stays_out(
+    base: Base, member: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, names = "usr/lib/x86_64-linux-gnu", ("libform", "libmenu")
+    library = Deb(
+        "libncursesw6",
+        files=[
+            *(file(f"{folder}/{name}w.so.6.4", name) for name in names),
+            *(symlink(f"{folder}/{name}w.so.6", f"{name}w.so.6.4") for name in names),
+            file(f"{folder}/program", "program"),
+        ],
+    )
+    needs = Elf(62, True, "", ("libmenuw.so.6",))
+    monkeypatch.setattr(runtime, "elf", lambda content: needs if content.size == 7 else None)
+    assert shipped(bare(base, [member(library)]), library.name) == {
+        *(f"{folder}/{name}" for name in ("libmenuw.so.6", "libmenuw.so.6.4", "program")),
+    }
 
 
 def test_a_package_that_the_user_names_comes_whole(base: Base, member: Make) -> None:

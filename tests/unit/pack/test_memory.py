@@ -27,7 +27,9 @@ def plan(store: Store, *keys: str, platform: str = "amd64") -> Plan:
             mtime=0,
         )
         facts = {"x": key}
-        layers.append(PlannedLayer("part", "app", key, FilesSpec(()), facts, True, "cached"))
+        layers.append(
+            PlannedLayer("part", "app", key, FilesSpec(()), facts, True, "cached", key, GZIP)
+        )
     made: Any = SimpleNamespace(layers=tuple(layers), platform=platform)
     return cast(Plan, made)
 

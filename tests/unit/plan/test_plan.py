@@ -11,7 +11,7 @@ from rockery import base as bases
 from rockery.component import Binaries
 from rockery.errors import ProjectError
 from rockery.layer import build, load
-from rockery.layer.compression import GZIP
+from rockery.layer.compression import Compression
 from rockery.layer.ground import Ground
 from rockery.pack.act import _planned_entries
 from rockery.plan import FilesSpec, Plan, plan
@@ -60,6 +60,7 @@ def _plan(folder: Path, data: dict[str, Any], store: Store, **previous: dict[str
         store=store,
         mtime=0,
         previous=previous,
+        compression=Compression(),
     )
 
 
@@ -114,7 +115,7 @@ def test_what_is_stored_is_reused(project: Path, tmp_path: Path) -> None:
         title=layer.title,
         entries=_planned_entries(layer.spec),
         ground=Ground(),
-        scheme=GZIP,
+        scheme=layer.scheme,
         mtime=0,
     )
     made = load(store, layer.key)
