@@ -194,6 +194,8 @@ class Workshop:
                 return self._built(planned.content, spec, scratch)
             case BillSpec() as spec:
                 return self._bill(spec)
+            case FilesSpec() as spec if spec.compiled_for is not None:
+                return [*_planned_entries(spec), *self.python.bytecode(spec, scratch)]
             case FilesSpec() as spec:
                 return _planned_entries(spec)
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rockery.errors import Problem, ProjectError, SurroundingsError
-from rockery.layer import Entry, Layer, dependencies, pkg_resources, tree
+from rockery.layer import Entry, Layer, Stored, dependencies, pkg_resources, tree
 from rockery.pack.built import files_of
 from rockery.pack.host import host_architecture
 from rockery.pack.options import Options, Watcher
 from rockery.pack.packages import Packages
 from rockery.part import Built
-from rockery.plan import BuiltSpec, DependenciesSpec, ProjectSpec
+from rockery.plan import BuiltSpec, DependenciesSpec, FilesSpec, ProjectSpec
 from rockery.plan.parts import Parts
 from rockery.project import build_source
 from rockery.project.fileset import passes
@@ -133,6 +134,18 @@ class PythonPackages:
         for entry in self._installed(site, Part(), nothing, target):
             if entry.path != ".rock/python-packages.txt":
                 yield entry
+
+    def bytecode(self, spec: FilesSpec, scratch: Path) -> Iterator[Entry]:
+        """Give the bytecode of the modules among the files of ``spec``."""
+        for file in spec.files:
+            if file.source is not None and file.path.endswith(".py"):
+                copy = scratch / "modules" / file.path
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file.source, copy)
+        dependencies.compile_bytecode(scratch / "modules", self.target(), "/")
+        for path in sorted((scratch / "modules").rglob("*.pyc")):
+            place = path.relative_to(scratch / "modules").as_posix()
+            yield Entry(place, "file", 0o644, content=Stored(path, path.stat().st_size))
 
     def _installed(
         self, site: Path, part: Part, resolution: PythonResolution, target: PythonTarget

@@ -195,8 +195,13 @@ class Parts:
             elif part.plugin == "dump":
                 root, shipped = self._source(part)
                 files = tuple(self._dumped(name, part, root))
-                if files:
-                    (made if shipped else own).append((name, FilesSpec(files)))
+                if not files:
+                    continue
+                if shipped:
+                    compiled_for = self.base if any(map(_is_module, files)) else None
+                    made.append((name, FilesSpec(files, compiled_for)))
+                else:
+                    own.append((name, FilesSpec(files)))
         return made, own
 
     def dependencies_script(self, architecture: str) -> BuiltSpec | None:
@@ -352,6 +357,11 @@ class Parts:
 def _is_remote(part: Part) -> bool:
     source = part.source or ""
     return "://" in source or source.startswith("git@") or part.source_type not in (None, "local")
+
+
+def _is_module(file: PlannedFile) -> bool:
+    """Tell whether this is a module where the distribution's Python looks for them."""
+    return file.path.startswith("usr/lib/python3/dist-packages/") and file.path.endswith(".py")
 
 
 def _component_of(part: Part) -> str | None:

@@ -312,7 +312,11 @@ def _inputs(
             return sbom.RECIPE, inputs, {}
         case FilesSpec():
             files = [[file.path, *file.identity] for file in spec.files]
-            return FILES_RECIPE, files, spec.facts
+            if spec.compiled_for is None:
+                return FILES_RECIPE, files, spec.facts
+            # Bytecode is the same for every architecture.
+            python = _python(spec.compiled_for.name, "any", found)
+            return dependencies.RECIPE, [python, files], spec.facts
 
 
 def _built(spec: BuiltSpec) -> list[Any]:

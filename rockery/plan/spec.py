@@ -148,9 +148,14 @@ class PlannedFile:
 
 @dataclass(frozen=True)
 class FilesSpec:
-    """Files that are known one by one: a part's, or the configuration's."""
+    """Files that are known one by one: a part's, or the configuration's.
+
+    With ``compiled_for``, the bytecode that the base's Python makes of the modules among them
+    lies beside them.
+    """
 
     files: tuple[PlannedFile, ...]
+    compiled_for: Base | None = None
 
     @property
     def facts(self) -> Mapping[str, str]:

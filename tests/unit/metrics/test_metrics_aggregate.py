@@ -35,8 +35,8 @@ def test_counters_add_up_and_gauges_keep_the_last() -> None:
 
 def test_equal_durations_become_one_value_with_a_rate() -> None:
     aggregate = Aggregate("p.")
-    for duration in (1.234, 1.2341, 1.2339, 20):
-        aggregate.observe("ms", "t", duration)
+    aggregate.observe("ms", "t", (1.234, 1.2341))
+    aggregate.observe("ms", "t", (1.2339, 20))
     line = text(aggregate)
     assert line.startswith("p.t:1.23|ms|@0.3")
     assert line.endswith(":20|ms")
@@ -46,7 +46,7 @@ def test_equal_durations_become_one_value_with_a_rate() -> None:
 def test_the_exporter_observes_exactly_as_often() -> None:
     for number in (*range(1, 300), 999, 12_345, 1_000_003, 20_000_000):
         aggregate = Aggregate()
-        aggregate.observe("ms", "t", 5)
+        aggregate.observe("ms", "t", [5])
         (sample,) = aggregate._pending
         aggregate._pending[sample] = number
         assert read(text(aggregate)) == {"t": number}
@@ -61,8 +61,8 @@ def test_large_counters_are_exact() -> None:
 def test_memory_is_bounded_and_nothing_is_lost() -> None:
     aggregate = Aggregate()
     rng = random.Random(1)
-    for _ in range(100_000):
-        aggregate.observe("ms", "t", 10 ** rng.uniform(-3, 7))
+    for _ in range(100):
+        aggregate.observe("ms", "t", [10 ** rng.uniform(-3, 7) for _ in range(1_000)])
     assert len(aggregate) <= 9_100
     assert read(text(aggregate)) == {"t": 100_000}
 
@@ -71,7 +71,7 @@ def test_datagrams_are_small_and_whole() -> None:
     aggregate = Aggregate("prefix.")
     for number in range(2_000):
         aggregate.count(f"counter{number % 50}")
-        aggregate.observe("ms", "t", number)
+        aggregate.observe("ms", "t", [number])
     datagrams = list(aggregate.datagrams())
     assert len(datagrams) > 1
     for datagram, _ in datagrams:
@@ -81,8 +81,7 @@ def test_datagrams_are_small_and_whole() -> None:
 
 def test_what_was_delivered_is_gone_and_the_rest_stays() -> None:
     aggregate = Aggregate()
-    for number in range(1_000):
-        aggregate.observe("ms", "t", number + 0.5)
+    aggregate.observe("ms", "t", (number + 0.5 for number in range(1_000)))
     before = len(aggregate)
     _, samples = next(aggregate.datagrams())
     aggregate.delivered(samples)
@@ -94,9 +93,9 @@ def test_what_was_delivered_is_gone_and_the_rest_stays() -> None:
 
 def test_a_histogram_is_one_value_per_bucket_with_the_same_sum() -> None:
     aggregate = Aggregate()
-    durations = [0.5, 1, 4, 5, 5.001, 9, 29_999, 31_000, 45_000]
-    for duration in durations:
-        aggregate.histogram("t", duration)
+    durations = [9, 45_000, 1, 4, 0.5, 5, 5.001, 29_999, 31_000]
+    aggregate.histogram("t", durations[:4])
+    aggregate.histogram("t", durations[4:])
     values = text(aggregate).removeprefix("t:").split(":")
     assert [value.split("|")[0] for value in values] == [
         "2.625", "7.0005", "29999", "38000",
@@ -106,8 +105,7 @@ def test_a_histogram_is_one_value_per_bucket_with_the_same_sum() -> None:
 
 def test_a_mean_does_not_leave_its_bucket() -> None:
     aggregate = Aggregate()
-    for _ in range(7):
-        aggregate.histogram("t", 10)
+    aggregate.histogram("t", [10] * 7)
     assert text(aggregate).startswith("t:10|ms|")
 
 
@@ -115,10 +113,10 @@ def test_what_one_leaves_another_takes() -> None:
     left, master = Aggregate(), Aggregate()
     for aggregate in (left, master):
         aggregate.count("a", 2)
-        aggregate.observe("ms", "t", 1.5)
-        aggregate.histogram("h", 3)
+        aggregate.observe("ms", "t", [1.5])
+        aggregate.histogram("h", [3])
         aggregate.gauge("g", 1)
-    left.histogram("h", 4)
+    left.histogram("h", [4])
     master.absorb(left.dump())
     assert (
         text(master) == "a:4|c\ng:1|g\nh:3.33333333333|ms|@0.307692307692\nt:1.5|ms|@0.444444444444"

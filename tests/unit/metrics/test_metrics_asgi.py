@@ -20,7 +20,7 @@ class Log:
         self.checks = 0
         self.entries: list[tuple[Answer, dict[str, str]]] = []
 
-    def answered(self, status: int, duration: timedelta) -> None:
+    def answered(self, status: int, seconds: float) -> None:
         self.counted.append(status)
 
     def check_answered(self) -> None:

@@ -26,7 +26,7 @@ class Logger(MetricsLogger, Plain):
         super().__init__(None)
         self.counted: list[int] = []
 
-    def answered(self, status: int, duration: timedelta) -> None:
+    def answered(self, status: int, seconds: float) -> None:
         self.counted.append(status)
 
 

@@ -9,8 +9,10 @@ often as it was observed, gives the same counts and the same sum.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from math import inf
 from typing import Any, NamedTuple
 
 #: Bytes; below the usual Ethernet payload, so that a remote exporter works as well.
@@ -54,15 +56,22 @@ class Aggregate:
         """Set a gauge: the last value is the one that is delivered."""
         self._pending[Sample("g", name)] = value
 
-    def observe(self, kind: str, name: str, value: float) -> None:
-        """Add one observation: ``ms`` in milliseconds, ``h`` in any unit."""
-        self._add(Sample(kind, name, f"{value:.3g}"), 1)
+    def observe(self, kind: str, name: str, values: Iterable[float]) -> None:
+        """Add observations: ``ms`` in milliseconds, ``h`` in any unit."""
+        for value, number in Counter(map("{:.3g}".format, values)).items():
+            self._add(Sample(kind, name, value), number)
 
-    def histogram(self, name: str, value: float) -> None:
-        """Add one observation, in milliseconds, to a histogram with :data:`BUCKETS`."""
-        sample = Sample("ms", name, str(bisect_left(BUCKETS, value)), True)
-        self._add(sample, 1)
-        self._sums[sample] = self._sums.get(sample, 0) + value
+    def histogram(self, name: str, values: Iterable[float]) -> None:
+        """Add observations, in milliseconds, to a histogram with :data:`BUCKETS`."""
+        ordered = sorted(values)
+        start = 0
+        for bucket, bound in enumerate((*BUCKETS, inf)):
+            end = bisect_right(ordered, bound, start)
+            if start < end:
+                sample = Sample("ms", name, str(bucket), True)
+                self._add(sample, end - start)
+                self._sums[sample] = self._sums.get(sample, 0) + sum(ordered[start:end])
+                start = end
 
     def datagrams(self) -> Iterator[tuple[bytes, list[Sample]]]:
         """Yield datagrams and what each carries, counters first.

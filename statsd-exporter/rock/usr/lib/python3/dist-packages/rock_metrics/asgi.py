@@ -7,7 +7,7 @@ the app does. Websockets and the lifespan pass through untouched.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from time import perf_counter
 from typing import Any
@@ -25,9 +25,9 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 class Answer:
     """What is known of an answer, under the names that Gunicorn's logger reads."""
 
-    status: int = 0
-    headers: list[tuple[str, str]] = field(default_factory=list)
-    sent: int = 0
+    status: int
+    headers: list[tuple[str, str]]
+    sent: int
 
 
 class Observed:
@@ -59,43 +59,45 @@ class Observed:
             return
 
         started = perf_counter()
-        answer = Answer()
+        status = sent = 0
+        headers: Iterable[tuple[bytes, bytes]] = ()
         finished = False
 
         async def observe(message: Message) -> None:
-            nonlocal finished
+            nonlocal status, headers, sent, finished
             kind = message["type"]
             if self.last_requests and kind == "http.response.start":
-                headers = [*message.get("headers", ()), (b"connection", b"close")]
-                message = {**message, "headers": headers}
+                last = [*message.get("headers", ()), (b"connection", b"close")]
+                message = {**message, "headers": last}
             await send(message)
-            if kind == "http.response.start":
-                answer.status = message["status"]
-                if self._logs_access:
-                    answer.headers = _text(message.get("headers", ()))
-            elif kind == "http.response.body":
-                answer.sent += len(message.get("body", b""))
+            if kind == "http.response.body":
+                sent += len(message.get("body", b""))
                 if not finished and not message.get("more_body", False):
                     finished = True
-                    self._answered(scope, answer, perf_counter() - started)
+                    answered()
+            elif kind == "http.response.start":
+                status = message["status"]
+                headers = message.get("headers", ())
+
+        def answered() -> None:
+            seconds = perf_counter() - started
+            if self._logs_access:
+                answer = Answer(status, _text(headers), sent)
+                duration = timedelta(seconds=seconds)
+                self._log.access(answer, _text(scope["headers"]), _environ(scope), duration)
+            else:
+                self._log.answered(status, seconds)
 
         try:
             await self._app(scope, receive, observe)
             # Uvicorn answers for an app that doesn't.
-            answer.status = answer.status or 500
+            status = status or 500
         except Exception:
-            answer.status = answer.status or 500
+            status = status or 500
             raise
         finally:
-            if answer.status and not finished:
-                self._answered(scope, answer, perf_counter() - started)
-
-    def _answered(self, scope: Scope, answer: Answer, seconds: float) -> None:
-        duration = timedelta(seconds=seconds)
-        if self._logs_access:
-            self._log.access(answer, _text(scope["headers"]), _environ(scope), duration)
-        else:
-            self._log.answered(answer.status, duration)
+            if status and not finished:
+                answered()
 
 
 def _environ(scope: Scope) -> dict[str, str]:

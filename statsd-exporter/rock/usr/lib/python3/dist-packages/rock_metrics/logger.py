@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 from rock_metrics.check import is_wsgi_check
@@ -97,14 +98,14 @@ class MetricsLogger:
             and sys.exc_info()[0] is not None
         ):
             return
-        self.answered(status_code(resp), request_time)
+        self.answered(status_code(resp), request_time.total_seconds())
         super().access(resp, req, environ, request_time)  # type: ignore[misc]
 
-    def answered(self, status: int, duration: timedelta) -> None:
-        """Count an answered request."""
+    def answered(self, status: int, seconds: float) -> None:
+        """Count a request that was answered after so many seconds."""
         self._answered[0] = 1
         if self._reporter is not None:
-            self._reporter.request(status, duration)
+            self._reporter.request(status, seconds)
 
     def check_answered(self) -> None:
         """Take note of an answer that isn't counted."""
@@ -173,7 +174,11 @@ def status_code(resp: Any) -> int:
 
     An answer without a number is the app's mistake, so it is a 500.
     """
-    status = resp.status
+    return _code(resp.status)
+
+
+@lru_cache(maxsize=128)
+def _code(status: object) -> int:
     if isinstance(status, bytes):
         status = status.decode("latin-1")
     first = str(status).split(None, 1)[:1]
