@@ -1,16 +1,18 @@
 """What metrics and the launcher cost: ``python -m bench.runtime [--rounds N] [--write]``.
 
-Packs two of the examples, runs each in three ways in the same image, and compares:
+Packs some of the examples and compares two ways to run each, in the same image:
 
-- with metrics, as the rock is;
-- without: the same launcher and workers, nothing counted (``--statsd-host=``);
-- plain: ``gunicorn`` itself, with the same worker (for the start only).
+- the rock as it is: Pebble, the launcher, metrics on, the exporter beside it;
+- plain: ``gunicorn`` itself with the same kind of worker, and nothing of ours.
 
-The ways take turns, so that what else the machine does hits all of them. What is printed, and
-written to bench/RUNTIME.md with ``--write``: medians of requests per second and of the 99th
-percentile, by wrk, of the CPU time that a request costs, the exporter's included (which other
-work on the machine disturbs least), and of the time from ``docker run`` to the first answer of
-200.
+Both are up at the same time with one worker each on one CPU, and take turns in being asked by
+wrk, on another CPU. Each turn is compared with the one beside it, so that what else the machine
+does hits both, and the median of these ratios is what counts; with the quartiles beside it, that
+show how much to believe it. Each round has new containers. CPU time, the exporter's included, is
+what other work on the machine disturbs least.
+
+Needs wrk (Debian: ``apt-get install wrk``) and a Docker engine on this machine, whose containers
+are asked at their own addresses.
 """
 
 from __future__ import annotations
@@ -28,37 +30,180 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from docker import DockerClient
+from docker.models.containers import Container
 
 ROOT = Path(__file__).parents[2]
 RESULT = ROOT / "bench/RUNTIME.md"
 
-#: By framework: the example, and the command that is Gunicorn and nothing else.
-EXAMPLES = {
-    "flask": ("flask-hello", "gunicorn --chdir /flask/app -b 0.0.0.0:8000 -w {workers} app:app"),
-    "fastapi": (
-        "fastapi-hello",
-        "gunicorn --chdir /fastapi/app -b 0.0.0.0:8000 -w {workers} "
-        "-k uvicorn_worker.UvicornWorker app:app",
-    ),
-}
-WORKERS = 2
 CONNECTIONS = 8
-SECONDS = 5
+#: Seconds of one turn.
+TURN = 3
+#: Pairs of turns in a round.
+PAIRS = 6
+#: Pairs of starts in a round.
+STARTS = 4
 
-#: What is asked for: with metrics against without.
-THROUGHPUT = {"flask": 0.97, "fastapi": 0.93}
+#: What is asked for, of the rock against plain Gunicorn.
 PERCENTILE = 1.1
 START = 1.1
 
 
-def docker(*arguments: str) -> str:
-    done = subprocess.run(["docker", *arguments], check=True, capture_output=True, text=True)
-    return done.stdout.strip()
+@dataclass(frozen=True)
+class Served:
+    """What is served, and what Gunicorn alone is told to do so.
+
+    ``throughput`` is the share of plain Gunicorn's requests per second that is asked for.
+    """
+
+    example: str
+    folder: str
+    app: str
+    service: str
+    worker: str
+    plain_worker: str
+    throughput: float
+
+
+SERVED = {
+    "flask-sync": Served("flask-hello", "/flask/app", "app:app", "flask", "sync", "sync", 0.97),
+    "flask-gevent": Served(
+        "flask-async", "/flask/app", "main:create_app()", "flask", "gevent", "gevent", 0.97
+    ),
+    "fastapi": Served(
+        "fastapi-hello",
+        "/fastapi/app",
+        "app:app",
+        "fastapi",
+        "uvicorn",
+        "uvicorn_worker.UvicornWorker",
+        0.93,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Requests per second, the 99th percentile in ms, and µs of CPU per request."""
+
+    rate: float
+    percentile: float
+    cost: float
+
+
+@dataclass(frozen=True)
+class Start:
+    """Seconds from the container's start to the first answer of 200, and those of CPU."""
+
+    seconds: float
+    cpu: float
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A measurement of the rock, and of plain Gunicorn beside it."""
+
+    rock: float
+    plain: float
+
+
+class Bench:
+    """Runs the image of ``served`` in both ways."""
+
+    def __init__(self, engine: DockerClient, served: Served, image: str) -> None:
+        self._engine = engine
+        self._image = image
+        gunicorn = ["--chdir", served.folder, "--bind", "0.0.0.0:8000", "--workers", "1"]
+        gunicorn += ["--worker-class", served.plain_worker, served.app]
+        self._ways: dict[str, dict[str, Any]] = {
+            "rock": {
+                "command": ["--args", served.service, served.worker],
+                "environment": {"WEB_CONCURRENCY": "1"},
+            },
+            "plain": {"entrypoint": ["/usr/bin/gunicorn"], "command": gunicorn},
+        }
+
+    @contextmanager
+    def running(self, way: str) -> Iterator[tuple[Container, str, Start]]:
+        """Run a container; give it, its address, and how it started."""
+        pinned = {"cpuset_cpus": "0"} if (os.cpu_count() or 1) > 1 else {}
+        container = self._engine.containers.run(
+            self._image, detach=True, **pinned, **self._ways[way]
+        )
+        try:
+            container.reload()
+            address = container.attrs["NetworkSettings"]["IPAddress"]
+            began = _timestamp(container.attrs["State"]["StartedAt"])
+            while not _answers(address):
+                if time.time() - began > 60:
+                    sys.exit(f"no answer from {way}:\n{container.logs().decode()}")
+                time.sleep(0.005)
+            yield container, address, Start(time.time() - began, used(container))
+        finally:
+            container.remove(force=True)
+
+    def starts(self) -> tuple[Start, Start]:
+        """Start both, one after the other."""
+        with self.running("rock") as (_, _, rock):
+            pass
+        with self.running("plain") as (_, _, plain):
+            pass
+        return rock, plain
+
+    def turns(self) -> Iterator[tuple[Turn, Turn]]:
+        """Ask both by turns, first the one and then the other first."""
+        with ExitStack() as stack:
+            running = {way: stack.enter_context(self.running(way)) for way in self._ways}
+            for container, address, _ in running.values():
+                load(container, address, 1)  # to warm up
+            for number in range(PAIRS):
+                order = sorted(running, reverse=bool(number % 2))
+                found = {way: load(*running[way][:2], TURN) for way in order}
+                yield found["rock"], found["plain"]
+
+
+def _timestamp(text: str) -> float:
+    """Return seconds since 1970 of Docker's "2026-11-25T13:42:49.123456789Z"."""
+    whole, _, fraction = text.rstrip("Z").partition(".")
+    moment = datetime.datetime.fromisoformat(f"{whole}+00:00")
+    return moment.timestamp() + float(f"0.{fraction or 0}")
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://{address}:8000/", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def used(container: Container) -> float:
+    """Return the CPU time that a container has used, in seconds."""
+    stats = container.stats(stream=False, one_shot=True)
+    return float(stats["cpu_stats"]["cpu_usage"]["total_usage"]) / 1e9
+
+
+def load(container: Container, address: str, seconds: int) -> Turn:
+    """Ask as fast as it answers."""
+    pinned = ["taskset", "--cpu-list", "1"] if (os.cpu_count() or 1) > 1 else []
+    wrk = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}", "--latency"]
+    before = used(container)
+    said = subprocess.run(
+        [*pinned, *wrk, f"http://{address}:8000/"], check=True, capture_output=True, text=True
+    ).stdout
+    cost = used(container) - before
+    if "Non-2xx" in said:
+        sys.exit(f"not all answers are good:\n{said}")
+    (number_of,) = re.findall(r"(\d+) requests in", said)
+    (rate,) = re.findall(r"Requests/sec:\s+([\d.]+)", said)
+    ((number, unit),) = re.findall(r"99%\s+([\d.]+)(us|ms|s)\b", said)
+    percentile = float(number) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
+    return Turn(float(rate), percentile, cost * 1e6 / int(number_of))
 
 
 def pack(example: str, folder: Path) -> str:
@@ -77,125 +222,80 @@ def pack(example: str, folder: Path) -> str:
     return f"{name}:0.1"
 
 
-@contextmanager
-def running(*arguments: str) -> Iterator[tuple[str, str, float]]:
-    """Run a container; its id, its address, and the seconds until it answered with 200."""
-    began = time.monotonic()
-    container = docker("run", "-d", *arguments)
-    try:
-        address = docker("inspect", "-f", "{{.NetworkSettings.IPAddress}}", container)
-        while True:
-            try:
-                with urllib.request.urlopen(f"http://{address}:8000/", timeout=5) as answer:
-                    if answer.status == 200:
-                        break
-            except OSError:
-                if time.monotonic() - began > 60:
-                    raise
-                time.sleep(0.005)
-        yield container, address, time.monotonic() - began
-    finally:
-        docker("rm", "-f", container)
+def row(name: str, what: str, pairs: list[Pair], wanted: str, digits: int) -> str:
+    """Return a line of the table: medians, and the median and quartiles of the ratios."""
+    ratios = [pair.rock / pair.plain for pair in pairs]
+    low, middle, high = statistics.quantiles(ratios, method="inclusive")
+    rock = statistics.median(pair.rock for pair in pairs)
+    plain = statistics.median(pair.plain for pair in pairs)
+    return (
+        f"| {name} | {what} | {rock:.{digits}f} | {plain:.{digits}f} "
+        f"| **{middle:.3f}** | {low:.3f} to {high:.3f} | {wanted} |"
+    )
 
 
-def used(container: str) -> float:
-    """Return the CPU time that a container has used, in microseconds."""
-    client = DockerClient.from_env()
-    stats: dict[str, Any] = client.containers.get(container).stats(stream=False, one_shot=True)
-    client.close()
-    return float(stats["cpu_stats"]["cpu_usage"]["total_usage"]) / 1000
-
-
-def load(container: str, address: str) -> tuple[float, float, float]:
-    """Ask as fast as it answers.
-
-    Returns requests per second, the 99th percentile in ms, and microseconds of CPU per request.
-    """
-    wrk = ["wrk", "-t1", f"-c{CONNECTIONS}", "--latency", f"http://{address}:8000/"]
-    subprocess.run([*wrk, "-d1"], check=True, capture_output=True)
-    before = used(container)
-    said = subprocess.run([*wrk, f"-d{SECONDS}"], check=True, capture_output=True, text=True).stdout
-    cost = used(container) - before
-    (number_of,) = re.findall(r"(\d+) requests in", said)
-    (rate,) = re.findall(r"Requests/sec:\s+([\d.]+)", said)
-    ((number, unit),) = re.findall(r"99%\s+([\d.]+)(us|ms|s)\b", said)
-    percentile = float(number) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
-    return float(rate), percentile, cost / int(number_of)
-
-
-def measure(framework: str, image: str, rounds: int) -> list[str]:
+def measure(engine: DockerClient, name: str, image: str, rounds: int) -> list[str]:
     """Return the lines of the result's table."""
-    service, gunicorn = framework, EXAMPLES[framework][1].format(workers=WORKERS)
-    worker = "sync" if framework == "flask" else "uvicorn"
-    told = ["-e", f"WEB_CONCURRENCY={WORKERS}", image]
-    ways = {
-        "with": told,
-        "without": [*told, "--args", service, worker, "--statsd-host="],
-    }
-    rates: dict[str, list[float]] = {way: [] for way in ways}
-    percentiles: dict[str, list[float]] = {way: [] for way in ways}
-    costs: dict[str, list[float]] = {way: [] for way in ways}
-    ours: list[float] = []
-    plain: list[float] = []
-    first, *rest = gunicorn.split()
+    bench = Bench(engine, SERVED[name], image)
+    turns: list[tuple[Turn, Turn]] = []
+    starts: list[tuple[Start, Start]] = []
+    bench.starts()  # to warm up
     for number in range(rounds):
-        for way in sorted(ways, reverse=bool(number % 2)):
-            with running(*ways[way]) as (container, address, seconds):
-                rate, percentile, cost = load(container, address)
-            rates[way].append(rate)
-            percentiles[way].append(percentile)
-            costs[way].append(cost)
-            if way == "with":
-                ours.append(seconds)
-        with running("--entrypoint", f"/usr/bin/{first}", image, *rest) as (_, _, seconds):
-            plain.append(seconds)
-        for _ in range(2):  # the start is short, and varies
-            with running(*ways["with"]) as (_, _, seconds):
-                ours.append(seconds)
-            with running("--entrypoint", f"/usr/bin/{first}", image, *rest) as (_, _, seconds):
-                plain.append(seconds)
-
-    def row(what: str, one: list[float], other: list[float], wanted: str, digits: int) -> str:
-        a, b = statistics.median(one), statistics.median(other)
-        return (
-            f"| {framework} | {what} | {a:.{digits}f} | {b:.{digits}f} | {a / b:.3f} | {wanted} |"
-        )
-
-    throughput = f"at least {THROUGHPUT[framework]}"
-    return [
-        row("requests/s, with metrics, without", rates["with"], rates["without"], throughput, 0),
-        row(
-            "99th percentile in ms, with, without",
-            percentiles["with"],
-            percentiles["without"],
+        turns += bench.turns()
+        starts += [bench.starts() for _ in range(STARTS)]
+        print(f"{name}: round {number + 1} of {rounds}", file=sys.stderr, flush=True)
+    throughput = f"at least {SERVED[name].throughput}"
+    lines: list[tuple[str, list[Pair], str, int]] = [
+        ("requests/s", [Pair(a.rate, b.rate) for a, b in turns], throughput, 0),
+        (
+            "99th percentile, ms",
+            [Pair(a.percentile, b.percentile) for a, b in turns],
             f"at most {PERCENTILE}",
             2,
         ),
-        row("µs of CPU per request, with, without", costs["with"], costs["without"], "", 0),
-        row("start in s, the rock, plain gunicorn", ours, plain, f"at most {START}", 3),
+        ("CPU per request, µs", [Pair(a.cost, b.cost) for a, b in turns], "", 0),
+        (
+            "start to first 200, s",
+            [Pair(a.seconds, b.seconds) for a, b in starts],
+            f"at most {START}",
+            3,
+        ),
+        ("CPU until then, s", [Pair(a.cpu, b.cpu) for a, b in starts], "", 3),
     ]
+    return [row(name, *line) for line in lines]
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m bench.runtime")
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--only", choices=EXAMPLES)
+    parser.add_argument("--rounds", type=int, default=5, help="each takes a minute (default: 5)")
+    parser.add_argument("--only", choices=SERVED)
     parser.add_argument("--write", action="store_true", help="write bench/RUNTIME.md")
     chosen = parser.parse_args()
-    lines = ["| rock | what | one | other | ratio | wanted |", "|---|---|---|---|---|---|"]
+    if not shutil.which("wrk"):
+        sys.exit("python -m bench.runtime: there is no wrk: apt-get install wrk")
+    lines = [
+        "| served | what | the rock | plain | ratio | quartiles | wanted |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    engine = DockerClient.from_env()
+    busy = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
-        for framework in [chosen.only] if chosen.only else EXAMPLES:
-            image = pack(EXAMPLES[framework][0], Path(folder))
-            lines += measure(framework, image, chosen.rounds)
-            print("\n".join(lines), flush=True)
+        for name in [chosen.only] if chosen.only else SERVED:
+            image = pack(SERVED[name].example, Path(folder))
+            lines += measure(engine, name, image, chosen.rounds)
+            engine.images.remove(image)
+    print("\n".join(lines))
     if chosen.write:
         RESULT.write_text(
             "# What metrics and the launcher cost\n\n"
-            f"`python -m bench.runtime --rounds {chosen.rounds} --write`, on "
-            f"{datetime.date.today():%Y-%m-%d}, on a machine with {os.cpu_count()} CPUs: medians "
-            f"of interleaved runs of {SECONDS} s, wrk with {CONNECTIONS} connections on the same "
-            f"machine, {WORKERS} workers.\n\n" + "\n".join(lines) + "\n"
+            f"Written by `python -m bench.runtime --rounds {chosen.rounds} --write` on "
+            f"{datetime.date.today():%Y-%m-%d}, on a machine with {os.cpu_count()} CPUs (load "
+            f"when it began: {busy:.1f}). The rock as it is, with metrics, against `gunicorn` "
+            "alone in the same image; one worker each on one CPU, asked by wrk with "
+            f"{CONNECTIONS} connections from another, in turns of {TURN} s. Ratios are medians "
+            f"of {PAIRS * chosen.rounds} pairs of turns and {STARTS * chosen.rounds} of starts, "
+            "each of neighbours.\n\n" + "\n".join(lines) + "\n"
         )
 
 
