@@ -18,6 +18,7 @@ from rockery.plan import FilesSpec, Plan, plan
 from rockery.plan.parts import Parts
 from rockery.plan.plan import Resolutions
 from rockery.project import document, schema
+from rockery.resolution.apt import Package
 from rockery.resolution.distribution import DistributionResolution
 from rockery.store import Store
 
@@ -46,7 +47,13 @@ def project(tmp_path: Path) -> Path:
     return folder
 
 
-def _plan(folder: Path, data: dict[str, Any], store: Store, **previous: dict[str, str]) -> Plan:
+def _plan(
+    folder: Path,
+    data: dict[str, Any],
+    store: Store,
+    runtime: tuple[Package, ...] = (),
+    **previous: dict[str, str],
+) -> Plan:
     where = document.Document.parse(document.dump(data), "rockcraft.yaml").where
     parts = Parts(schema.validate(data, where), data, bases.load("debian@12"), folder, where)
     return plan(
@@ -55,7 +62,7 @@ def _plan(folder: Path, data: dict[str, Any], store: Store, **previous: dict[str
         version="1",
         platform="amd64",
         architecture="amd64",
-        resolutions=Resolutions(DistributionResolution((), (), (), ""), None),
+        resolutions=Resolutions(DistributionResolution((), runtime, (), ""), None),
         binaries=Binaries({}),
         store=store,
         mtime=0,
@@ -94,6 +101,21 @@ def test_only_being_executable_counts_of_a_files_mode(project: Path, tmp_path: P
     assert _app(_plan(project, DATA, store)).key == narrow
     (project / "app.py").chmod(0o700)
     assert _app(_plan(project, DATA, store)).key != narrow
+
+
+def test_bytecode_follows_from_the_python_that_made_it(project: Path, tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    launcher = {"plugin": "dump", "source": "$ROCKERY_DATA/server"}
+    mapping = {"plugin": "dump", "source": "$ROCKERY_DATA/statsd-exporter/mapping"}
+    data = DATA | {"parts": {"launcher": launcher, "mapping": mapping}}
+
+    def keys(sha256: str) -> dict[str, str]:
+        python = Package("python3.11-minimal", "3.11", "amd64", sha256, 0, "")
+        return {layer.title: layer.key for layer in _plan(project, data, store, (python,)).layers}
+
+    one, other = keys("1" * 64), keys("2" * 64)
+    assert one["launcher"] != other["launcher"]
+    assert one["mapping"] == other["mapping"]
 
 
 def test_a_reason_names_what_changed(project: Path, tmp_path: Path) -> None:
