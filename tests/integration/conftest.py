@@ -162,10 +162,11 @@ def load(engine: docker.DockerClient, _tags: dict[Path, str]) -> Load:
         if rock not in _tags:
             with rock.open("rb") as archive:
                 (image,) = engine.images.load(archive)
-            name = f"rockery-test-{rock.parent.name}"
+            # Another session on this engine may have the same folders.
+            name = f"rockery-test-{os.getpid()}-{rock.parent.name}".lower()
             image.tag(name, "tested")
             for loaded in image.tags:  # as the rock is called: two bases would share it
-                if not loaded.startswith(name):
+                if not loaded.startswith("rockery-test-"):
                     engine.images.remove(loaded)
             _tags[rock] = f"{name}:tested"
         return _tags[rock]

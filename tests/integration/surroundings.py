@@ -26,6 +26,6 @@ def missing(what: str, remedy: str) -> NoReturn:
     pytest.skip(reason)
 
 
-def tool(name: str) -> str:
+def tool(name: str, package: str | None = None) -> str:
     """Return the path of a program; skip or fail the test without it."""
-    return shutil.which(name) or missing(name, f"apt-get install {name}")
+    return shutil.which(name) or missing(name, f"apt-get install {package or name}")

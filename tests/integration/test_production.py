@@ -18,6 +18,7 @@ import docker
 import pytest
 from served import Load, Packed, Serve, Served
 from server.clients import Clients
+from server.conftest import until
 from surroundings import EXAMPLES, Rockery
 
 pytestmark = [pytest.mark.engine, pytest.mark.network]
@@ -45,6 +46,12 @@ USERS = {
     "_daemon_": "584792:584792",
     "anyone": f"{random.randint(2_000, 60_000)}:{random.randint(2_000, 60_000)}",
 }
+
+#: Containers that run side by side.
+AT_A_TIME = 4
+
+#: CPUs and MB of memory, each None without a limit.
+Given = tuple[float | None, int | None]
 
 Image = Callable[..., str]
 Ended = Callable[..., tuple[int, str]]
@@ -112,6 +119,26 @@ def workers(rock: Served) -> int:
     return sum(line["PPID"] == master for line in lines)
 
 
+def workers_given(
+    kind: str, expected: dict[Given, int], image: Image, serve: Serve
+) -> dict[Given, int]:
+    """Return how many workers there are under each limit, of which some are tried at a time."""
+    framework, arguments = WORKERS[kind]
+    name = image(framework)
+
+    def found(given: Given) -> int:
+        cpus, memory = given
+        options: dict[str, Any] = {"nano_cpus": int(cpus * 1e9)} if cpus else {}
+        if memory:
+            options |= {"mem_limit": f"{memory}m", "memswap_limit": f"{memory}m"}
+        with serve(name, *arguments, **options) as rock:
+            assert f"Using {expected[given]} workers: " in rock.logs()
+            return settled(rock, expected[given])
+
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        return dict(zip(expected, pool.map(found, expected), strict=True))
+
+
 def settled(rock: Served, expected: int) -> int:
     """Return the number of workers, when it is as expected or after a while."""
     deadline = time.monotonic() + 10
@@ -129,31 +156,17 @@ def settled(rock: Served, expected: int) -> int:
 
 
 @pytest.mark.parametrize(
-    ("kind", "cpus", "memory", "expected"),
-    [
-        ("sync", 0.5, None, 2),
-        ("sync", 1, None, 2),
-        ("sync", 2, 256, 3),
-        ("sync", 2, 64, 1),
-        ("sync", 2, 96, 1),
-        ("gevent", 0.5, None, 1),
-        ("gevent", 2, 256, 2),
-        ("gevent", 2, 96, 1),
-        ("uvicorn", 1, None, 1),
-        ("uvicorn", 2, 256, 2),
-        ("uvicorn", 2, 96, 1),
-    ],
+    ("kind", "expected"),
+    {
+        "sync": {(0.5, None): 2, (1, None): 2, (2, 256): 3, (2, 64): 1, (2, 96): 1},
+        "gevent": {(0.5, None): 1, (2, 256): 2, (2, 96): 1, (None, 64): 1},
+        "uvicorn": {(1, None): 1, (2, 256): 2, (2, 96): 1, (None, 64): 1},
+    }.items(),
 )
 def test_workers_by_what_was_given(
-    kind: str, cpus: float, memory: int | None, expected: int, image: Image, serve: Serve
+    kind: str, expected: dict[Given, int], image: Image, serve: Serve
 ) -> None:
-    framework, arguments = WORKERS[kind]
-    options: dict[str, Any] = {"nano_cpus": int(cpus * 1e9)}
-    if memory:
-        options |= {"mem_limit": f"{memory}m", "memswap_limit": f"{memory}m"}
-    with serve(image(framework), *arguments, **options) as rock:
-        assert settled(rock, expected) == expected
-        assert f"Using {expected} workers: " in rock.logs()
+    assert workers_given(kind, expected, image, serve) == expected
 
 
 def test_a_number_that_was_said_wins(image: Image, serve: Serve) -> None:
@@ -264,48 +277,77 @@ def test_what_a_failure_means_is_the_users(image: Image, engine: docker.DockerCl
 EXAMPLE_NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/rockcraft.yaml"))
 
 
-@pytest.mark.parametrize("user", USERS)
+def hardened(user: str) -> dict[str, Any]:
+    """Return the options of a container that may do nothing."""
+    return {**HARDENED, "user": USERS[user]} if USERS[user] else HARDENED
+
+
 @pytest.mark.parametrize("example", EXAMPLE_NAMES)
 def test_every_example_runs_hardened(
-    example: str, user: str, packed: Packed, load: Load, serve: Serve
+    example: str, packed: Packed, load: Load, serve: Serve
 ) -> None:
-    options = {**HARDENED, "user": USERS[user]} if USERS[user] else HARDENED
-    with serve(load(packed(example)), **options) as rock:
-        assert rock.get("/").status == 200
-        name = "http_requests_total" if "fastapi" in example else "flask_response_code"
-        rock.metrics(**{f'{name}{{status="200"}}': 2})
-        healthy = ["/usr/bin/pebble", "health", "--level", "ready"]
-        assert rock.container.exec_run(healthy).output == b"healthy\n"
-        assert rock.stop() == 0
-        assert "Traceback" not in rock.logs()
-        assert not re.search(r"error|warning", rock.container.logs(stderr=False).decode(), re.I)
+    """What else they do so stands in test_soak.py."""
+    image = load(packed(example))
+    name = "flask_response_code" if "flask" in example else "http_requests_total"
+
+    def run(user: str) -> None:
+        with serve(image, **hardened(user)) as rock:
+            assert rock.get("/").status == 200
+            # Whoever waited for the rock may have asked more than once.
+            until(lambda: rock.metrics().get(f'{name}{{status="200"}}', 0) >= 2, "both count")
+            healthy = ["/usr/bin/pebble", "health", "--level", "ready"]
+            # A start that took long may have failed the check, which asks again after 10 s.
+            until(
+                lambda: rock.container.exec_run(healthy).output == b"healthy\n",
+                "the check passes",
+                seconds=40,
+            )
+            assert rock.stop() == 0
+            assert "Traceback" not in rock.logs()
+            assert not re.search(r"error|warning", rock.container.logs(stderr=False).decode(), re.I)
+
+    with ThreadPoolExecutor(len(USERS)) as pool:
+        list(pool.map(run, USERS))
+
+
+REMOVE_TMP = ["/usr/bin/python3", "-c", "import os; os.rmdir('/tmp')"]
+
+
+@pytest.fixture
+def without_tmp(engine: docker.DockerClient) -> Iterator[Callable[[str], str]]:
+    """Make another image of an image, without ``/tmp``."""
+    made: list[str] = []
+
+    def make(image: str) -> str:
+        repository = image.partition(":")[0]
+        tag = f"{repository}:without-tmp"
+        if tag not in made:
+            container = engine.containers.create(image, entrypoint=REMOVE_TMP, user="0:0")
+            try:
+                container.start()
+                assert container.wait()["StatusCode"] == 0
+                given = engine.images.get(image).attrs["Config"]
+                kept = {"Entrypoint": given["Entrypoint"], "User": given["User"]}
+                container.commit(repository, "without-tmp", conf=kept)
+            finally:
+                container.remove(force=True)
+            made.append(tag)
+        return tag
+
+    yield make
+    for tag in made:
+        engine.images.remove(tag, force=True)
 
 
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 @pytest.mark.parametrize("user", ["as the image says", "anyone"])
 def test_without_a_folder_for_temporary_files(
-    framework: str, user: str, image: Image, serve: Serve, engine: docker.DockerClient
+    framework: str, user: str, image: Image, serve: Serve, without_tmp: Callable[[str], str]
 ) -> None:
-    remove = "import os; os.rmdir('/tmp')"
-    container = engine.containers.create(
-        image(framework), entrypoint=["/usr/bin/python3", "-c", remove], user="0:0"
-    )
-    tag = f"{image(framework).partition(':')[0]}:without-tmp"
-    try:
-        container.start()
-        container.wait()
-        given = engine.images.get(image(framework)).attrs["Config"]
-        container.commit(
-            *tag.split(":"), conf={"Entrypoint": given["Entrypoint"], "User": given["User"]}
-        )
-        options = {**HARDENED, "user": USERS[user]} if USERS[user] else HARDENED
-        with serve(tag, **options) as rock:
-            assert rock.get("/temporary").text == "1000"
-            assert rock.container.exec_run(["/usr/bin/python3", "-c", remove]).exit_code != 0
-            assert rock.stop() == 0
-    finally:
-        container.remove(force=True)
-        engine.images.remove(tag, force=True)
+    with serve(without_tmp(image(framework)), **hardened(user)) as rock:
+        assert rock.get("/temporary").text == "1000"
+        assert rock.container.exec_run(REMOVE_TMP).exit_code != 0
+        assert rock.stop() == 0
 
 
 def listening(rock: Served) -> set[str]:

@@ -5,24 +5,44 @@
 
 from __future__ import annotations
 
+import inspect
+import math
+import os
+import re
 import socket
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import docker
 import pytest
+import test_examples
+import test_own_extension
 from served import Load, Packed, Serve, Served
 from server.clients import Clients
 from server.conftest import free_port, until
 from surroundings import tool
-from test_production import FRAMEWORKS, WORKERS, Image, _packed_projects, address, image
+from test_production import (
+    FRAMEWORKS,
+    USERS,
+    WORKERS,
+    Given,
+    Image,
+    _packed_projects,
+    address,
+    hardened,
+    image,
+    without_tmp,
+    workers_given,
+)
 
-__all__ = ["_packed_projects", "image"]  # fixtures
+__all__ = ["_packed_projects", "image", "without_tmp"]  # fixtures
 
 pytestmark = [pytest.mark.engine, pytest.mark.network, pytest.mark.soak]
 
@@ -67,7 +87,21 @@ def comes_to(rock: Served, number: float, before: float = 0) -> None:
 
 
 def ask(rock: Served, number: int, keep: bool) -> int:
-    """Make so many requests; return how many were answered."""
+    """Make so many requests by ApacheBench; return how many were answered."""
+    command = [tool("ab", "apache2-utils"), "-q", "-l", "-c", "8", "-n", str(number), "-s", "60"]
+    command += ["-k"] if keep else []
+    done = subprocess.run(
+        [*command, f"http://{address(rock)}:8000/"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    figures = dict(re.findall(r"^(\S+) (?:requests|responses): +(\d+)$", done.stdout, re.MULTILINE))
+    assert int(figures["Complete"]) == number
+    assert "Non-2xx" not in figures
+    return number - int(figures["Failed"])
+
+
+def ask_patiently(rock: Served, number: int, keep: bool) -> int:
+    """Make so many requests, some of which find a worker that leaves; return the answered."""
     with Clients(address(rock), 8000, number=8, keep=keep, total=number) as clients:
         clients.finish(600)
     assert clients.answered + clients.seen["lost"] + clients.seen["refused"] >= number
@@ -82,7 +116,7 @@ def test_each_answer_is_counted(kind: str, recycled: bool, image: Image, serve: 
     with serve(image(framework), *arguments, environment=environment) as rock:
         began = time.monotonic()
         number = RECYCLED if recycled else REQUESTS
-        answered = ask(rock, number, keep=kind != "sync")
+        answered = (ask_patiently if recycled else ask)(rock, number, keep=kind != "sync")
         seconds = time.monotonic() - began
         comes_to(rock, answered + 1)  # one asked whether the rock was ready
         name = f"{kind}{', recycled after 2,000' if recycled else ''}"
@@ -203,15 +237,16 @@ def test_replacements_behind_haproxy(
                 own.close()
     how = "told first" if drained else "not told"
     said(f"{framework}: {REPLACEMENTS[drained]} replacements behind HAProxy, {how}: {clients.seen}")
-    assert set(clients.seen) == {"answered 200"}, (clients.seen, clients.problems)
+    assert set(clients.seen) == {"answered 200"}, clients
 
 
-@pytest.mark.parametrize("memory", [64, 96])
-@pytest.mark.parametrize("example", ["flask-hello", "fastapi-hello"])
+@pytest.mark.parametrize(
+    ("example", "memory"), [("flask-hello", 64), ("flask-hello", 96), ("fastapi-hello", 96)]
+)
 def test_little_memory_is_enough(
     example: str, memory: int, packed: Packed, load: Load, serve: Serve
 ) -> None:
-    limits: dict[str, Any] = {"mem_limit": f"{memory}m", "memswap_limit": f"{memory}m"}
+    limits = {"mem_limit": f"{memory}m", "memswap_limit": f"{memory}m"}
     with serve(load(packed(example)), **limits) as rock:
         assert "Using 1 workers: " in rock.logs()
         answered = ask(rock, IN_LITTLE_MEMORY, keep=example == "fastapi-hello")
@@ -220,3 +255,94 @@ def test_little_memory_is_enough(
         assert not rock.container.attrs["State"]["OOMKilled"]
         assert "SIGKILL" not in rock.logs()
     said(f"{example} with {memory} MB: {answered} requests answered, no kill")
+
+
+CPUS: dict[float | None, float] = {0.5: 0.5, 1: 1, 2: 2, None: len(os.sched_getaffinity(0))}
+MEMORY = [None, 64, 96, 256]
+
+
+@pytest.mark.parametrize("kind", WORKERS)
+def test_workers_under_each_limit(kind: str, image: Image, serve: Serve) -> None:
+    expected: dict[Given, int] = {}
+    for cpus, usable in CPUS.items():
+        by_cpu = math.ceil(min(usable, CPUS[None])) + (kind == "sync")
+        for memory in MEMORY:
+            by_memory = (memory - 62) // (55 if kind == "uvicorn" else 40) if memory else by_cpu
+            expected[cpus, memory] = max(1, min(by_cpu, by_memory))
+    assert workers_given(kind, expected, image, serve) == expected
+    said(f"{kind}: workers by CPUs and MB, {expected}")
+
+
+FAILURES = {
+    "cannot be imported": ({"environment": {"BREAK": "import"}}, "ImportError: no module, on"),
+    "exits when it is imported": ({"environment": {"BREAK": "exit"}}, "no settings, on purpose"),
+    "killed for memory": (
+        {"environment": {"BREAK": "memory"}, "mem_limit": "160m", "memswap_limit": "160m"},
+        "3 workers died within 30 s and no request was answered between their deaths",
+    ),
+    "a bad variable": (
+        {"environment": {"WEB_CONCURRENCY": "many"}},
+        "cannot use WEB_CONCURRENCY: 'many' is not a whole number above 0",
+    ),
+    "a port in use": ({}, "Connection in use: ('0.0.0.0', 8000)"),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_each_failure_is_said_and_ends_it(
+    framework: str, failure: str, image: Image, serve: Serve, engine: docker.DockerClient
+) -> None:
+    options, message = FAILURES[failure]
+    with ExitStack() as stack:
+        if failure == "a port in use":
+            holding = stack.enter_context(serve(image(framework))).container
+            options = {"network_mode": f"container:{holding.id}"}
+        container = engine.containers.run(image(framework), detach=True, **options)
+        stack.callback(container.remove, force=True)
+        assert container.wait(timeout=120)["StatusCode"] == 10
+        assert message in container.logs().decode()
+        container.reload()
+        began, ended = (container.attrs["State"][name] for name in ("StartedAt", "FinishedAt"))
+        seconds = (moment(ended) - moment(began)).total_seconds()
+    said(f"{framework}, {failure}: status 10 after {seconds:.1f} s")
+    assert seconds < 30
+
+
+def moment(text: str) -> datetime:
+    """Read a time as the engine writes it, in nanoseconds."""
+    return datetime.fromisoformat(text.partition(".")[0].rstrip("Z"))
+
+
+TOURS = [
+    test_examples.test_flask_hello,
+    test_examples.test_flask_async,
+    test_examples.test_flask_web,
+    test_examples.test_fastapi_hello,
+    test_examples.test_fastapi_package,
+    test_own_extension.test_litestar,
+]
+
+
+@pytest.mark.parametrize("has_tmp", [True, False], ids=["tmp", "no-tmp"])
+@pytest.mark.parametrize("user", USERS)
+@pytest.mark.parametrize("tour", TOURS, ids=[tour.__name__ for tour in TOURS])
+def test_every_tour_hardened(
+    tour: Callable[..., None],
+    user: str,
+    has_tmp: bool,
+    packed: Packed,
+    load: Load,
+    serve: Serve,
+    without_tmp: Callable[[str], str],
+) -> None:
+    given: dict[str, Any] = {
+        "packed": packed,
+        "load": load if has_tmp else lambda rock: without_tmp(load(rock)),
+        "serve": lambda image, *arguments, **options: serve(
+            image, *arguments, **hardened(user), **options
+        ),
+        "build_base": "debian@12",
+    }
+    tour(**{name: given[name] for name in inspect.signature(tour).parameters})
+    said(f"{tour.__name__}, user {user}, {'with' if has_tmp else 'without'} /tmp: passed")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from threading import Thread
@@ -29,6 +30,8 @@ class Clients:
     total: int | None = None
     seen: Counter[str] = field(default_factory=Counter)
     problems: Counter[str] = field(default_factory=Counter)
+    #: The longest time, in seconds, in which the clients themselves didn't get to run.
+    stalled: float = 0
 
     def __enter__(self) -> Clients:
         self._stopped = False
@@ -55,7 +58,15 @@ class Clients:
         assert not self._thread.is_alive(), f"after {seconds} s there are {self.seen}"
 
     async def _run(self) -> None:
+        watching = asyncio.ensure_future(self._watch())
         await asyncio.gather(*(self._client() for _ in range(self.number)))
+        watching.cancel()
+
+    async def _watch(self) -> None:
+        while True:
+            began = time.monotonic()
+            await asyncio.sleep(0.5)
+            self.stalled = max(self.stalled, time.monotonic() - began - 0.5)
 
     async def _client(self) -> None:
         while not self._stopped:
