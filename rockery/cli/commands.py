@@ -30,6 +30,7 @@ NAMES = (
     "run",
     "inspect",
     "clean",
+    "migrate",
 )
 
 
@@ -281,6 +282,30 @@ def clean(options: Namespace, screen: Screen) -> int:
 
     count = forget(store, options.folder)
     screen.say(f"removed {count} layers of this project from {store.root}")
+    return 0
+
+
+def migrate(options: Namespace, screen: Screen) -> int:
+    """Say what of Flask stands between the project and FastAPI."""
+    from rockery import migrate as migration
+
+    found = migration.survey(options.folder)
+    for problem in found.unread:
+        screen.note(problem)
+    if options.json:
+        result.document(migration.document(found))
+    elif options.markdown:
+        for line in migration.checklist(found):
+            result.text(line)
+    elif found.uses:
+        result.table(
+            ("place", "kind", "use", "instead"),
+            [(f"{use.file}:{use.line}", use.kind, use.name, use.instead) for use in found.uses],
+        )
+        result.text("")
+        counted = found.counts.items()
+        result.table(("kind", "uses"), [(kind, str(count)) for kind, count in counted])
+    screen.say(migration.summary(found))
     return 0
 
 

@@ -218,6 +218,7 @@ def parser(
     )
     clean.add_argument("--platform", "--build-for", help=argparse.SUPPRESS)
     rockcraft.add_options(clean)
+    _migrate(command("migrate", "say what of Flask stands between the project and FastAPI"))
 
     for name, about in rockcraft.STEPS.items():
         step = command(name, about, hidden=True)
@@ -287,6 +288,11 @@ def _bases(parser: argparse.ArgumentParser) -> None:
 
 def _json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def _migrate(migrate: argparse.ArgumentParser) -> None:
+    _json(migrate)
+    migrate.add_argument("--markdown", action="store_true", help="print a checklist in Markdown")
 
 
 def _verifying(parser: argparse.ArgumentParser) -> None:

@@ -9,18 +9,15 @@ from __future__ import annotations
 import ast
 import re
 import sys
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from rockery.errors import Location, Problem
+from rockery.errors import Location, Problem, ProjectError
+from rockery.project import syntax
 from rockery.project.source import inside
 
-#: Larger files are data, not modules with an application. The syntax tree of 1 MB of short
-#: statements takes 700 MB and 6 s.
-_LARGEST = 256 * 1024
 _DEEPEST = 24
 
 _DOTTED = re.compile(r"\w+(\.\w+)*")
@@ -149,34 +146,17 @@ class Modules:
 
     def _parsed(self, name: str, root: str, file: str) -> Module:
         module = Module(name, root, file, {}, (), frozenset())
+        collector = _Collector(module)
+        content = b""
         try:
             content = (self._folder / file).read_bytes()
-            if len(content) > _LARGEST:
-                reason = f"it has more than {_LARGEST // 1024} kB, which no application has"
-                module.problem = Problem(
-                    f"cannot read {file}: {reason}", "large-module", Location(file)
-                )
-                return module
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # invalid escapes in the user's strings
-                version = self._version
-                tree = ast.parse(
-                    content,
-                    # The whole path: at a syntax error CPython reads the line from there.
-                    self._folder / file,
-                    feature_version=version if version and version < sys.version_info[:2] else None,  # type: ignore[arg-type]
-                )
-            collector = _Collector(module)
-            collector.run(tree.body)
-        except SyntaxError as error:
-            module.problem = Problem(
-                f"cannot read {file}: {error.msg}",
-                "syntax-error",
-                Location(file, error.lineno or None, error.offset or None),
-            )
-            module.text = content.decode("utf-8", "replace")
+            collector.run(syntax.tree(content, self._folder, file, self._version).body)
+        except ProjectError as error:
+            module.problem = error.problems[0]
+            if isinstance(error.__cause__, SyntaxError):
+                module.text = content.decode("utf-8", "replace")
             return module
-        except (OSError, ValueError, RecursionError, MemoryError) as error:
+        except (OSError, RecursionError) as error:
             reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
             module.problem = Problem(
                 f"cannot read {file}: {reason}", "syntax-error", Location(file)

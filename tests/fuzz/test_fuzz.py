@@ -65,7 +65,9 @@ def test_the_guard_sees_what_must_not_be(tmp_path: Path) -> None:
 SENTINEL = "open({path!r}, 'a').write('run')\n"
 
 
-@pytest.mark.parametrize("command", [["check"], ["expand-extensions"], ["plan", "--offline"]])
+@pytest.mark.parametrize(
+    "command", [["check"], ["expand-extensions"], ["migrate"], ["plan", "--offline"]]
+)
 def test_nothing_of_the_project_is_run(command: list[str], tmp_path: Path) -> None:
     project, sentinel = tmp_path / "project", tmp_path / "sentinel"
     code = SENTINEL.format(path=str(sentinel)).encode()
