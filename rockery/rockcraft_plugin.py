@@ -78,9 +78,9 @@ def snippet(name: str, folder: Path, data: dict[str, Any]) -> dict[str, Any]:
     from rockery.errors import ProjectError
     from rockery.extension import portable
     from rockery.extension.expansion import attempt
-    from rockery.project import read
+    from rockery.project import load
 
-    project = replace(read(folder), data={**copy.deepcopy(data), "extensions": [name]})
+    project = replace(load(folder), data={**copy.deepcopy(data), "extensions": [name]})
     tried = attempt(project)
     if tried.expansion is None:
         raise ProjectError(*tried.problems)

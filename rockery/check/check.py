@@ -9,8 +9,8 @@ from pathlib import Path
 from rockery.data import VARIABLE
 from rockery.errors import Problem, ProjectError
 from rockery.extension.definition import names
-from rockery.extension.expansion import Attempt, Expansion, Finding, attempt
-from rockery.project import Project, read, rules
+from rockery.extension.expansion import Attempt, Expansion, Finding, attempt, wrong
+from rockery.project import Project, load, rules
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,11 @@ class Verdict:
 def check(folder: Path, *, base: str | None = None, build_base: str | None = None) -> Report:
     """Check the project in ``folder``; ``base`` and ``build_base`` override the file's."""
     try:
-        project = read(folder, base=base, build_base=build_base)
+        project = load(folder, base=base, build_base=build_base)
     except ProjectError as error:
         return Report(error.problems)
-    problems = rules.problems(project.data, project.where)
     tried = attempt(project)
-    problems += [problem for problem in tried.problems if problem not in problems]
+    problems = wrong(project, tried)
     expansion = tried.expansion
     if expansion is not None and not problems:
         problems += rules.problems(expansion.data, expansion.where)

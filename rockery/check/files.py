@@ -23,6 +23,13 @@ _ODD = (
     (re.compile(r".*\.(zip|tar|tgz|tar\.\w+|7z|rar|iso)", re.IGNORECASE), "an archive"),
     (re.compile(r".*\.(log|pcap|prof|core)|core\.\d+|nohup\.out", re.IGNORECASE), "a record"),
     (re.compile(r".*\.(bak|orig|rej|tmp|swp)", re.IGNORECASE), "a leftover"),
+    (
+        re.compile(
+            r"(.*/)?[^/]*(secret|credential|passw)[^/]*\.(ya?ml|json|toml|ini|cfg|conf|txt)",
+            re.IGNORECASE,
+        ),
+        "a secret by its name",
+    ),
     (re.compile(r".*\.(mp4|mov|avi|mkv|psd|blend|pt|onnx|h5)", re.IGNORECASE), "large by kind"),
 )
 

@@ -20,13 +20,7 @@ FORMATS = ("text", "json", "sarif", "github")
 WARNINGS = frozenset(
     {
         *("shipped-secret", "wants-settings", "not-isolated", "no-compiler", "alternatives"),
-        *(
-            "unused-group",
-            "other-python",
-            "suggested-package",
-            "unresolved-entrypoint",
-            "unmatched-entry",
-        ),
+        *("unused-group", "other-python", "suggested-package", "unresolved-entrypoint"),
     }
 )
 

@@ -267,9 +267,10 @@ class _Gathering:
             found += self._declared(self.project)
         elif any((self.folder / name).is_file() for name in ("setup.py", "setup.cfg")):
             found += Requirements(complete=False)
-        for file in self.asked.texts("python-requirements"):
+        for index, file in enumerate(self.asked.texts("python-requirements")):
             if file not in own:
-                found += read(self.folder, file, self.target)
+                named = self.asked.where("python-requirements", index)
+                found += read(self.folder, file, self.target, named)
                 source = source or file
         return source, own, found
 

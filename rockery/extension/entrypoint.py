@@ -25,11 +25,20 @@ from rockery.project.source import inside
 _REFERENCE = re.compile(
     r"(?P<module>\w+(?:\.\w+)*):(?P<name>[A-Za-z_]\w*)(?P<call>\((?P<arguments>[^()]*)\))?"
 )
+#: Such a word in a command, which isn't the address of something else.
+_SPOKEN = re.compile(
+    rf"(?<![^\s\"',\[\]{{}}])(?!(?:python|unix|file):){_REFERENCE.pattern}(?=[\s\"',\[\]{{}}]|$)"
+)
+#: A folder in a command that Python's path has then.
+_FOLDER = re.compile(
+    r"(?:--chdir|--pythonpath|--app-dir|(?<![\w-])cd)[\s\"',=]+(?:\./)?(\w[\w./-]*?)/?(?=[\s\"',;]|$)"
+)
 #: Files at the root that never hold the application that is served.
 _NEVER = re.compile(r"setup|conftest|noxfile|fabfile|tasks|test_.*|.*_test|gunicorn.*|.*\.conf")
 
 _LARGEST = 256 * 1024
 _MOST_MODULES = 200
+_MOST_SHOWN = 12
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,16 @@ class Entrypoint:
     def text(self) -> str:
         """The application as Gunicorn takes it."""
         return f"{self.module}:{self.attribute}{self.call}"
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What a file says: ``reference`` is the application; ``folders`` are to be on the path."""
+
+    reference: str
+    where: Location
+    source: str
+    folders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -101,22 +120,22 @@ class _Hunt:
     # --- evidence -----------------------------------------------------------------------
 
     def by_evidence(self, project: PyProject | None) -> Entrypoint | None:
-        for reference, where, source in self._told(project):
-            found = self._resolved(reference, source)
+        for told in self._told(project):
+            found = self._resolved(told)
             if isinstance(found, Entrypoint):
                 return found
             self.notes.append(
                 Problem(
-                    f"{source} names {reference!r}, which is passed over: {found}",
+                    f"{told.source} names {told.reference!r}, which is passed over: {found}",
                     "unresolved-entrypoint",
-                    where,
+                    told.where,
                 )
             )
         return None
 
-    def _told(self, project: PyProject | None) -> Iterator[tuple[str, Location, str]]:
+    def _told(self, project: PyProject | None) -> Iterator[_Told]:
         if own := self.settings.entrypoint:
-            yield own, self.settings.where(own), self.settings.source
+            yield _Told(own, self.settings.where(own), self.settings.source)
         for evidence in self.rules.evidence:
             if evidence.toml is not None:
                 yield from self._toml(evidence.toml, project)
@@ -125,9 +144,7 @@ class _Hunt:
             else:
                 yield from self._commands(evidence)
 
-    def _toml(
-        self, place: tuple[str, str], project: PyProject | None
-    ) -> Iterator[tuple[str, Location, str]]:
+    def _toml(self, place: tuple[str, str], project: PyProject | None) -> Iterator[_Told]:
         file, key = place
         value: Any = _toml_file(self.folder / file)
         if file == pyproject.FILE:
@@ -136,17 +153,17 @@ class _Hunt:
             value = value.get(step) if isinstance(value, dict) else None
         if isinstance(value, str):
             where = project.where(value) if project and file == pyproject.FILE else Location(file)
-            yield value, where, f"[{key.rpartition('.')[0]}]"
+            yield _Told(value, where, f"[{key.rpartition('.')[0]}]")
 
-    def _variable(self, file: str, name: str) -> Iterator[tuple[str, Location, str]]:
+    def _variable(self, file: str, name: str) -> Iterator[_Told]:
         pattern = re.compile(
             rf"\s*(?:export\s+)?{re.escape(name)}\s*=\s*([\"']?)(.*?)\1\s*(?:#.*)?"
         )
         for number, line in enumerate(self._text(file).splitlines(), start=1):
             if (told := pattern.fullmatch(line)) and told[2]:
-                yield told[2], Location(file, number), f"{name} in {file}"
+                yield _Told(told[2], Location(file, number), f"{name} in {file}")
 
-    def _commands(self, evidence: Evidence) -> Iterator[tuple[str, Location, str]]:
+    def _commands(self, evidence: Evidence) -> Iterator[_Told]:
         programs = "|".join(re.escape(program) for program in evidence.commands)
         command = re.compile(rf"(?<![\w./-])(?:[\w./-]*/)?({programs})(?=[\s\"',\]])(.*)")
         for pattern in evidence.files:
@@ -161,18 +178,16 @@ class _Hunt:
                         yield from self._command(command, line, Location(file, number))
                     number += line.count("\v")
 
-    def _command(
-        self, command: re.Pattern[str], line: str, where: Location
-    ) -> Iterator[tuple[str, Location, str]]:
+    @staticmethod
+    def _command(command: re.Pattern[str], line: str, where: Location) -> Iterator[_Told]:
         found = command.search(line)
-        if found is None:
+        spoken = _SPOKEN.search(found[2]) if found else None
+        if found is None or spoken is None:
             return
-        words = re.split(r"[\s\"',\[\]{}]+", found[2])
-        for word in words:
-            if _REFERENCE.fullmatch(word):
-                call = "()" if "--factory" in words and not word.endswith(")") else ""
-                yield word + call, where, f"{found[1]} in {where.file}"
-                return
+        word = spoken[0].replace('\\"', '"')  # in a list of JSON's
+        call = "()" if "--factory" in found[2] and not word.endswith(")") else ""
+        folders = tuple(_FOLDER.findall(line))
+        yield _Told(word + call, where, f"{found[1]} in {where.file}", folders)
 
     def _text(self, file: str) -> str:
         path = self.folder / file
@@ -184,9 +199,9 @@ class _Hunt:
         except OSError:
             return ""
 
-    def _resolved(self, reference: str, source: str) -> Entrypoint | str:
-        """Return the application that ``reference`` names, or why it doesn't name one."""
-        reference = reference.strip()
+    def _resolved(self, told: _Told) -> Entrypoint | str:
+        """Return the application that ``told`` names, or why it doesn't name one."""
+        reference = told.reference.strip()
         file, _, rest = reference.partition(":")
         if file.endswith(".py"):  # FLASK_APP=src/hello.py
             file = file.removesuffix(".py").strip("./").replace("/", ".")
@@ -195,12 +210,12 @@ class _Hunt:
         if named is None and not re.fullmatch(r"\w+(\.\w+)*", reference):
             return "it is not of the form 'module:name'"
         module_name = named["module"] if named else reference
-        found = self._module(module_name)
+        found = self._module(module_name, told.folders)
         if found is None:
             return f"there is no module {module_name!r}"
         module, path = found
         if named is None:
-            return self._in(module, path, source) or f"{module.file} has no application"
+            return self._in(module, path, told.source) or f"{module.file} has no application"
         if module.problem:
             self.broken.setdefault(module.file, module.problem)
         value = self.modules.value(module, named["name"])
@@ -209,7 +224,10 @@ class _Hunt:
                 value = Value("unknown")
             else:
                 return f"{module.file} has no {named['name']!r}"
-        call = named["call"] or ""
+        # Services' commands have the application between single quotes.
+        call = re.sub(r"'([^'\"\\]*)'", r'"\1"', named["call"] or "")
+        if "'" in call:
+            return "its arguments have quotes that a command can't hold"
         verdict = self._verdict(value)
         if not call and verdict == "factory":
             call = "()"
@@ -220,11 +238,14 @@ class _Hunt:
         elif not call and verdict not in ("sure", "perhaps"):
             return verdict
         return Entrypoint(
-            module.name, named["name"], call, path, source, module.where(named["name"])
+            module.name, named["name"], call, path, told.source, module.where(named["name"])
         )
 
-    def _module(self, name: str) -> tuple[Module, str] | None:
-        """Find a module that is named as if from the root, or from ``src``."""
+    def _module(self, name: str, folders: tuple[str, ...]) -> tuple[Module, str] | None:
+        """Find a module that is named as if from one of ``folders``, the root, or ``src``."""
+        for folder in folders:
+            if found := self.modules.get(name, folder):
+                return found, folder
         if found := self.modules.get(name):
             return self._placed(found)
         if found := self.modules.get(name, "src"):
@@ -308,7 +329,8 @@ class _Hunt:
     def _only(self, modules: Iterable[tuple[Module, str]]) -> Entrypoint | None:
         """Return the one application among modules of any name; where there are more, none."""
         found = [each for one in modules if (each := self._first([one], sure=True))]
-        self.several = [each.text for each in found] if len(found) > 1 else []
+        if len(found) > 1:
+            self.several += [each.text for each in found]
         return found[0] if len(found) == 1 else None
 
     @staticmethod
@@ -414,8 +436,12 @@ class _Hunt:
         sure = [
             name
             for name in module.bindings
-            if (value := self.modules.value(module, name)) and self._verdict(value) == "sure"
+            if not module.is_alias(name)
+            and (value := self.modules.value(module, name))
+            and self._verdict(value) == "sure"
         ]
+        if len(sure) > 1:
+            self.several += [f"{module.name}:{name}" for name in sure]
         if len(sure) != 1:
             return None
         return Entrypoint(module.name, sure[0], "", path, source, module.where(sure[0]))
@@ -457,7 +483,9 @@ class _Hunt:
             yield from self.broken.values()
             return
         files, packages = self._listing("")
-        seen = [f"{name}.py" for name in files] + [f"{name}/" for name in packages]
+        hidden = [name for name in files if name in packages]
+        seen = [f"{name}.py" for name in files if name not in hidden]
+        seen += [f"{name}/" for name in packages]
         elsewhere = self._elsewhere()
         remedy = (
             f'name it in pyproject.toml: [tool.rockery] entrypoint = "module:name"; or give '
@@ -465,8 +493,9 @@ class _Hunt:
         )
         if len(elsewhere) == 1:
             remedy = f"there is one in {elsewhere[0]}: try '-C {elsewhere[0]}'"
-        if self.several:
-            remedy = remedy.replace("module:name", self.several[0])
+        several = list(dict.fromkeys(self.several))
+        if several:
+            remedy = remedy.replace("module:name", several[0])
         names = " or ".join(self.rules.names)
         yield Problem(
             f"cannot find the application: no global {names}"
@@ -475,11 +504,28 @@ class _Hunt:
             None,
             remedy,
             (
-                f"looked at: {', '.join(seen) if seen else 'no Python file at the top'}",
-                *([f"it may be {' or '.join(self.several[:5])}"] if self.several else []),
+                f"looked at: {', '.join(seen) if seen else self._nothing_to_look_at()}",
+                *([f"it may be {' or '.join(several[:5])}"] if several else []),
+                *(
+                    f"{name}.py is passed over: Python imports the package {name}/ in its place"
+                    for name in hidden
+                ),
                 *dict.fromkeys(f"{each.where}: {each.message}" for each in self.rejected),
             ),
         )
+
+    def _nothing_to_look_at(self) -> str:
+        """Say that no Python is at the top, and what is."""
+        try:
+            names = sorted(
+                entry.name + "/" * entry.is_dir(follow_symlinks=False)
+                for entry in os.scandir(self.folder)
+                if not entry.name.startswith(".")
+            )
+        except OSError:
+            names = []
+        shown = ", ".join(names[:_MOST_SHOWN]) + ", …" * (len(names) > _MOST_SHOWN)
+        return f"no Python file at the top, which has {shown or 'nothing'}"
 
     def _elsewhere(self) -> list[str]:
         """Return the subfolders that would be projects of their own."""

@@ -17,7 +17,7 @@ from rockery.extension.merging import differing, merged
 from rockery.extension.plain import plain
 from rockery.extension.requirements import Target, first_name
 from rockery.extension.settings import Settings
-from rockery.project import Project, bases, document, pyproject, python
+from rockery.project import Project, bases, document, pyproject, python, rules
 from rockery.project.document import Document
 
 #: The order of the keys at the top of what is expanded.
@@ -107,12 +107,19 @@ def expand(project: Project) -> Expansion:
     """Return ``project`` as ordinary ``rockcraft.yaml``, without ``extensions``.
 
     A pure function of the project's files: nothing is resolved, fetched or run. Raises one
-    :class:`ProjectError` with everything that is wrong.
+    :class:`ProjectError` with everything that is wrong, in ``rockcraft.yaml`` too.
     """
     tried = attempt(project)
-    if tried.expansion is None:
-        raise ProjectError(*tried.problems)
+    problems = wrong(project, tried)
+    if problems or tried.expansion is None:
+        raise ProjectError(*problems)
     return tried.expansion
+
+
+def wrong(project: Project, tried: Attempt) -> list[Problem]:
+    """Return what is wrong with the project's file, and what its extensions found."""
+    problems = rules.problems(project.data, project.where)
+    return problems + [problem for problem in tried.problems if problem not in problems]
 
 
 def attempt(project: Project) -> Attempt:
@@ -247,9 +254,8 @@ class _Expanding:
         """Find everything out, collect what is wrong, render the snippet."""
         self._check_base()
         if self.definition.entrypoint is None:
-            if not self.problems:
-                self.snippet = self._render(self._values())
-                self._check_parts()
+            self.snippet = self._render(self._values())
+            self._check_parts()
             return
         self._find("base", f"{self.base} has Python {self.python}", self.project.where("base"))
         try:
@@ -270,11 +276,11 @@ class _Expanding:
         shipped = self._ship()
         self.notes += [*needed.notes, *shipped.notes]
         self.problems += [*needed.problems, *shipped.problems]
-        if not self.problems:
-            self.snippet = self._render(
-                self._values() | self._values_of_application(needed, shipped, worker)
-            )
-            self._check_parts()
+        # Whatever else is wrong, which parts there are is known.
+        self.snippet = self._render(
+            self._values() | self._values_of_application(needed, shipped, worker)
+        )
+        self._check_parts()
 
     def _find(self, topic: str, text: str, where: Location | None = None) -> None:
         self.findings.append(Finding(topic, text, where))
@@ -451,6 +457,20 @@ class _Expanding:
             and all(each.name in known and not each.extras for each in needed.requirements.wanted)
         )
         if certain:
+            for each in needed.requirements.elsewhere:
+                if each.name in wanted:
+                    marker = each.text.partition(";")[2].strip()
+                    self.problems.append(
+                        Problem(
+                            f"cannot serve the project: {each.name} is asked for only where "
+                            f"{marker}, and the rock has Python {self.python} on Linux for "
+                            f"{self.target.architecture}",
+                            "missing-requirement",
+                            each.where,
+                            f"ask for {each.name} there too, or change the base",
+                        )
+                    )
+                    return
             self.problems.append(
                 Problem(
                     f"cannot serve the project: {needed.source} "
@@ -482,12 +502,17 @@ class _Expanding:
                 "requirements*.in",
                 "*requirements*.txt",
                 "setup.py",
+                "setup.cfg",
+                "Pipfile",
+                "environment.y*ml",
             )
             for path in folder.glob(pattern)
             if path.is_file()
         )
         details = (f"there is {', '.join([*locks, *others])}",) if locks or others else ()
         remedy = f"add a requirements.txt with a line '{what.split(' or ')[0]}'"
+        if "Pipfile" in others:
+            remedy = "write its lock with 'pipenv lock'"
         text_files = [name for name in others if name.endswith(".txt")]
         if text_files:
             remedy = (
@@ -575,7 +600,7 @@ class _Expanding:
 
         known = self.snippet.get("parts") or {}
         parts = self.user.get("parts")
-        for name, part in parts.items() if isinstance(parts, dict) else ():
+        for name, part in parts.items() if isinstance(parts, dict) and known else ():
             if (
                 name.startswith(f"{self.definition.name}/")
                 and name not in known
@@ -646,7 +671,11 @@ class _Expanding:
     def _render(self, values: dict[str, Any]) -> dict[str, Any]:
         from rockery.extension.snippet import render
 
-        return render(self.definition, values)
+        try:
+            return render(self.definition, values)
+        except ProjectError as error:
+            self.problems += error.problems
+            return {}
 
 
 def _architecture(platforms: Any) -> str:

@@ -86,6 +86,10 @@ class Module:
         """Tell whether it is the ``__init__.py`` of a package."""
         return self.file.endswith("__init__.py")
 
+    def is_alias(self, name: str) -> bool:
+        """Tell whether ``name`` is only one more name for what another one has."""
+        return isinstance(self.bindings[name][-1], ast.Name | _Alias)
+
     def where(self, name: str) -> Location:
         """Return where ``name`` is bound."""
         bound = self.bindings.get(name)
@@ -177,7 +181,8 @@ class Modules:
             return self._best(module, bound, depth + 1)
         for star in module.stars:
             other = self._imported(star, module)
-            found = self._lookup(other, name, depth + 1) if other else None
+            given = other is not None and _gives(other, name)
+            found = self._lookup(other, name, depth + 1) if other and given else None
             if found:
                 return found
         below = self.get(f"{module.name}.{name}", module.root) if module.is_package else None
@@ -327,6 +332,17 @@ def required_arguments(node: ast.AST | None) -> list[str]:
     return [argument.arg for argument in (*required, *named)]
 
 
+def _gives(module: Module, name: str) -> bool:
+    """Tell whether ``from module import *`` gives ``name``, as far as ``__all__`` is plain."""
+    listed = module.bindings.get("__all__")
+    if listed is None:
+        return not name.startswith("_")
+    if len(listed) > 1 or not isinstance(listed[0], ast.List | ast.Tuple):
+        return True
+    names = [item.value for item in listed[0].elts if isinstance(item, ast.Constant)]
+    return name in names or len(names) < len(listed[0].elts)
+
+
 class _Collector:
     """Runs over statements in order and keeps what each name may be bound to afterwards."""
 
@@ -357,6 +373,9 @@ class _Collector:
             for target in node.targets:
                 if isinstance(target, ast.Name):
                     self.bindings.pop(target.id, None)
+        elif isinstance(node, ast.AugAssign):
+            # Of what comes out nothing is known, such as which names "__all__" has then.
+            self._assign(node.target, ast.Await(value=node.value, lineno=node.lineno), False)
         elif isinstance(node, ast.Return):
             if node.value is not None:
                 self.returns.append(node.value)
@@ -365,6 +384,9 @@ class _Collector:
 
     def _block(self, node: ast.stmt, certain: bool) -> None:
         if isinstance(node, ast.If):
+            for each in ast.walk(node.test):
+                if isinstance(each, ast.NamedExpr):
+                    self._assign(each.target, each.value, certain)
             if not _never_on_import(node.test):
                 self.run(node.body, certain=False)
             self.run(node.orelse, certain=False)

@@ -123,13 +123,15 @@ class Requirements:
     """What requirement files ask for, includes followed, markers of the target applied.
 
     ``problems`` are what makes pip refuse a file. ``complete`` is False where something that
-    is not known here (a URL's file, a project to install) may ask for more.
+    is not known here (a URL's file, a project to install) may ask for more. ``elsewhere`` is
+    what only another target is asked to have.
     """
 
     wanted: tuple[Wanted, ...] = ()
     files: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     complete: bool = True
+    elsewhere: tuple[Wanted, ...] = ()
 
     def __add__(self, other: Requirements) -> Requirements:
         return Requirements(
@@ -137,6 +139,7 @@ class Requirements:
             self.files + tuple(file for file in other.files if file not in self.files),
             self.problems + other.problems,
             self.complete and other.complete,
+            self.elsewhere + other.elsewhere,
         )
 
     def asks_for(self, what: str) -> Wanted | None:
@@ -148,13 +151,14 @@ class Requirements:
         return None
 
 
-def read(folder: Path, file: str, target: Target) -> Requirements:
+def read(folder: Path, file: str, target: Target, named: Location | None = None) -> Requirements:
     """Read ``file`` of the project in ``folder``, and what it includes.
 
-    What is wrong in it is in ``problems`` of the result; nothing is raised.
+    ``named`` is where something asks for the file. What is wrong in it is in ``problems`` of
+    the result; nothing is raised.
     """
     reading = _Reading(folder, target)
-    reading.file(file, None, constraint=False)
+    reading.file(file, named, constraint=False)
     return reading.result()
 
 
@@ -176,10 +180,15 @@ class _Reading:
     files: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     complete: bool = True
+    elsewhere: list[Wanted] = field(default_factory=list)
 
     def result(self) -> Requirements:
         return Requirements(
-            tuple(self.wanted), tuple(self.files), tuple(self.problems), self.complete
+            tuple(self.wanted),
+            tuple(self.files),
+            tuple(self.problems),
+            self.complete,
+            tuple(self.elsewhere),
         )
 
     def file(self, file: str, named: Location | None, *, constraint: bool) -> None:
@@ -258,11 +267,9 @@ class _Reading:
             reason = str(error).splitlines()[0].strip().rstrip(":").lower()
             self.fail(f"cannot read the requirement {text[:80]!r}: {reason}", where)
             return
-        if applies:
-            name = normalised(requirement.name)
-            self.wanted.append(
-                Wanted(name, text, where, frozenset(requirement.extras), bool(requirement.url))
-            )
+        name = normalised(requirement.name)
+        wanted = Wanted(name, text, where, frozenset(requirement.extras), bool(requirement.url))
+        (self.wanted if applies else self.elsewhere).append(wanted)
 
     def located(self, text: str, where: Location) -> None:
         """Take a bare URL or path; its name is in the fragment or the file name, or unknown."""

@@ -25,11 +25,13 @@ _CACHES = ("**/__pycache__", "**/*.py[cod]")
 _MOST_RULES = 5_000
 _LONGEST_RULE = 4_096
 
-#: The ends of files that may hold a private key.
-_SNIFFED = (".pem", ".key")
+#: Files that may hold a private key.
+_SNIFFED = re.compile(
+    r".*\.(pem|key|p8|ppk)|.*(credential|secret|service.?account|key).*\.json", re.IGNORECASE
+)
 _SECRET = re.compile(
-    r"\.env(\..*)?|\.envrc|\.netrc|\.npmrc|\.pypirc|\.htpasswd|\.pgpass|id_(rsa|dsa|ecdsa|ed25519)"
-    r"|.*\.(p12|pfx|jks|kdbx|pem|key)"
+    r"\.env(\..*)?|.*\.env|\.envrc|\.netrc|\.npmrc|\.pypirc|\.htpasswd|\.pgpass"
+    r"|id_(rsa|dsa|ecdsa|ed25519)|.*\.(p12|pfx|jks|kdbx|tfstate)"
 )
 _SAMPLE = re.compile(r"\.env\.(example|sample|template|dist)")
 _VARIABLE = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=", re.ASCII)
@@ -162,7 +164,8 @@ class _Shipment:
         ):
             return True
         if name in self.named or any(other.startswith(f"{name}/") for other in self.named):
-            self._warn_of_secret(name)
+            if name in self.named:
+                self._warn_of_secret(name, "'prime'", self._position(name))
             return False
         reason = self._reason(name, folder=path.endswith("/"))
         if reason is None:
@@ -180,11 +183,13 @@ class _Shipment:
             return "only what is named beside it is shipped"
         for source, ignore in reversed(self.ignores):
             rule = ignore.last(path, folder=folder)
+            if rule is not None and rule.keeps and not folder and source == FILE:
+                self._warn_of_secret(path, FILE, Location(FILE, rule.line))
             if rule is not None:
                 return None if rule.keeps else f"{source} has {rule.text!r}"
         if folder and (self.folder / path / "pyvenv.cfg").is_file():
             return "it is a virtual environment"
-        if not folder and path[-4:].lower() in _SNIFFED and self._holds_private_key(path):
+        if not folder and self._holds_private_key(path):
             return "it holds a private key"
         return None
 
@@ -199,6 +204,8 @@ class _Shipment:
         return found
 
     def _holds_private_key(self, path: str) -> bool:
+        if not _SNIFFED.fullmatch(path.rpartition("/")[2]):
+            return False
         full = self.folder / path
         try:
             if not full.is_file() or not inside(self.folder, full):
@@ -208,16 +215,18 @@ class _Shipment:
         except OSError:
             return True  # what cannot be read isn't shipped either
 
-    def _warn_of_secret(self, path: str) -> None:
+    def _warn_of_secret(self, path: str, source: str, where: Location) -> None:
         name = path.rpartition("/")[2]
-        if path not in self.named or not _SECRET.fullmatch(name) or _SAMPLE.fullmatch(name):
+        if _SAMPLE.fullmatch(name):
             return
-        variables = self._variables(path) if name.startswith(".env") else []
+        if not _SECRET.fullmatch(name) and not self._holds_private_key(path):
+            return
+        variables = self._variables(path) if ".env" in name else []
         self.notes.append(
             Problem(
-                f"{path} is shipped because 'prime' names it: whoever has the rock can read it",
+                f"{path} is shipped because {source} names it: whoever has the rock can read it",
                 "shipped-secret",
-                self._position(path),
+                where,
                 "give such values to the container when it starts",
                 (f"it sets {', '.join(variables)}",) if variables else (),
             )

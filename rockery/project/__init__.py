@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from rockery.errors import Location, Problem, ProjectError
-from rockery.project import rules
 from rockery.project.document import Document
 from rockery.project.source import inside
 
@@ -30,19 +29,11 @@ class Project:
 
 
 def load(folder: Path, *, base: str | None = None, build_base: str | None = None) -> Project:
-    """Read and validate the project in ``folder``; ``base`` and ``build_base`` override.
+    """Read the project in ``folder``; ``base`` and ``build_base`` override the file's.
 
-    Raises one :class:`ProjectError` with everything that is wrong in the file.
+    What the file says isn't looked at here: that is told with all else that is wrong. Raises
+    :class:`ProjectError` where it can't be read.
     """
-    project = read(folder, base=base, build_base=build_base)
-    found = rules.problems(project.data, project.where)
-    if found:
-        raise ProjectError(*found)
-    return project
-
-
-def read(folder: Path, *, base: str | None = None, build_base: str | None = None) -> Project:
-    """Read the project without looking at what the file says; see :func:`load`."""
     file = find(folder)
     document = Document.read(file, file.relative_to(folder).as_posix())
     return Project(folder, file, document, _overridden(document.data, base, build_base))

@@ -41,7 +41,8 @@ def problems(data: Mapping[str, Any], where: Where) -> list[Problem]:
         # Only the models tell in words what is wrong, and they take long to import.
         from rockery.project import schema
 
-        skip = {problem.where for problem in found}
+        # A key that is missing stands nowhere: its place is that of what is there.
+        skip = {problem.where for problem in found if problem.code != "missing-key"}
         found += wording.translate(schema.findings(given), where, skip=skip)
     return sorted(found, key=lambda problem: problem.where or where())
 

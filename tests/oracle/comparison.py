@@ -25,7 +25,7 @@ CASES = sorted(path.parent.name for path in CORPUS.glob("*/project"))
 #: What the tool prints after the words that matter.
 _TRAILER = re.compile(r"(Recommended resolution|For more information|Full execution log|Detailed)")
 _EXTENSION = re.compile(r"^(flask|fastapi)-framework[/.]")
-_REFERENCE = re.compile(r"(?<![\w./-])'?([A-Za-z_][\w.]*:[A-Za-z_]\w*(?:\(\))?)'?(?=\s|$)")
+_REFERENCE = re.compile(r"(?<![\w./-])'?([A-Za-z_][\w.]*:[A-Za-z_]\w*(?:\([^()\s]*\))?)'?(?=\s|$)")
 _WORKER = re.compile(r"-k \[ (\w+)\s+\]")
 
 

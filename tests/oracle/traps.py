@@ -21,7 +21,7 @@ rockery says. Each line is a project of `tests/corpus`, and what is quoted was r
 | trap | rockcraft says | rockery says | case |
 |---|---|---|---|
 """
-_REFERENCE = re.compile(r"'([\w.]+:\w+(?:\(\))?)'")
+_REFERENCE = re.compile(r"'([\w.]+:\w+(?:\([^()]*\))?)'")
 _WORKER = re.compile(r"-k \[ (\w+) \]")
 
 

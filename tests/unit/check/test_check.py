@@ -17,7 +17,7 @@ import yaml
 
 from rockery.check import check, verdicts
 from rockery.check.files import listings
-from rockery.project import read
+from rockery.project import load
 
 ROOT = Path(__file__).parents[3]
 GOOD = """\
@@ -64,7 +64,7 @@ def test_the_file_and_the_code_are_told_at_once(project: Path) -> None:
 
 
 def test_each_extension_passes_or_fails_with_a_reason(project: Path) -> None:
-    told = {each.extension: (each.fits, each.reason) for each in verdicts(read(project))}
+    told = {each.extension: (each.fits, each.reason) for each in verdicts(load(project))}
     assert told["flask-framework"] == (True, "app:app (search in app.py)")
     fits, reason = told["fastapi-framework"]
     assert not fits

@@ -68,6 +68,8 @@ def found(folder: Path, files: dict[str, str], framework: str = "flask-framework
         ("async def create_app():\n    return Flask(__name__)", None),
         ("def build():\n    web = Flask(__name__)\n    return web\n\napp = build()", "app:app"),
         ("web = Flask(__name__)", "app:web"),
+        ("web = Flask(__name__)\nserver = web", "app:web"),
+        ("if (app := Flask(__name__)):\n    pass", "app:app"),
         ("web = Flask(__name__)\nadmin = Flask(__name__)", None),
         ("import flask as f\nweb = f.Flask(__name__)", "app:web"),
         ("app = Flask(__name__) if x else None", "app:app"),
@@ -188,6 +190,15 @@ def test_syntax_newer_than_this_python_is_no_error(tmp_path: Path) -> None:
 def test_one_candidate_in_a_subfolder_is_suggested(tmp_path: Path) -> None:
     result = hunt(tmp_path, {"backend/app.py": APP, "frontend/x.js": ""})
     assert "-C backend" in (result.problems[0].remedy or "")
+
+
+def test_a_module_that_a_package_hides_is_said_to_be(tmp_path: Path) -> None:
+    found = hunt(tmp_path, {"app.py": APP, "app/__init__.py": "", "app/views.py": ""})
+    assert found.entrypoint is None
+    assert found.problems[0].details == (
+        "looked at: app/",
+        "app.py is passed over: Python imports the package app/ in its place",
+    )
 
 
 def test_nothing_of_the_project_is_run(tmp_path: Path) -> None:

@@ -1,0 +1,5 @@
+from flask import Flask
+
+
+def create_app(settings):
+    return Flask(__name__)

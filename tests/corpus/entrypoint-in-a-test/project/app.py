@@ -1,0 +1,6 @@
+import os
+
+from flask import Flask
+
+if (app := Flask(__name__)) and os.environ.get("DEBUG"):
+    app.debug = True

@@ -1,0 +1,4 @@
+from flask import Flask
+
+public = Flask(__name__)
+admin = Flask(__name__)
