@@ -45,6 +45,19 @@ path is printed, and the status is 74.
 | `NO_COLOR` | no colours |
 """
 
+#: What there is to say of a command beyond its options.
+_MORE = {
+    "run": """\
+It waits until the app answers, copies its log to standard output, and on Ctrl-C lets running
+requests finish before it ends. With `--watch` each save is packed and takes the place of what
+runs, on the same port. The new rock is not imported first: it is started, and where it doesn't
+answer, the import says why and the one before serves again. The one that is replaced gets a
+second to finish. While you write there is one worker, unless `--env WEB_CONCURRENCY=N` says
+otherwise. On file systems that tell of no changes (a network's), the project is looked at
+every two seconds.
+"""
+}
+
 _ROCKCRAFT = """\
 ## What a rockcraft user may type
 
@@ -92,6 +105,8 @@ def _lines() -> Iterator[str]:
         if any(action.help != argparse.SUPPRESS for action in own):
             yield from _table(own)
             yield ""
+        if name in _MORE:
+            yield _MORE[name]
     yield _ROCKCRAFT.rstrip("\n")
     for word, meaning in rockcraft.STEPS.items():
         yield f"| `{word}` | {meaning} |"

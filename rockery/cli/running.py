@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from argparse import Namespace
 from typing import TYPE_CHECKING
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from rockery.run import Runner
     from rockery.store import Store
 
+#: What a rock is told while its app is being written: one worker imports the app sooner than
+#: several do, and keeps what the app remembers between two requests.
+_WRITING = {"WEB_CONCURRENCY": "1"}
+
 
 def run(options: Namespace, screen: Screen) -> int:
     """Pack and run the project until Ctrl-C, or until it ends by itself."""
@@ -23,26 +28,35 @@ def run(options: Namespace, screen: Screen) -> int:
     from rockery.store import Store, default_root
 
     store = Store(default_root())
-    watch = Watch(options.folder)  # what changes while it is packed counts
+    # What changes while it is packed counts.
+    watch = Watch(options.folder) if options.watch else None
     image = _image(options, screen, store)
     port, metrics = free_port(options.port), free_port(options.metrics_port)
     for wanted, got in ((options.port, port), (options.metrics_port, metrics)):
         if wanted != got:
             screen.say(f"port {wanted} is in use; {got} serves instead")
     given = {**wishes.packing(options).environment, **wishes.variables(options.env)}
+    if watch is not None:
+        given = {**_WRITING, **given}
     runner = choose(
         Wishes(port, metrics, given, tuple(options.arguments), options.engine),
         store,
     )
     try:
         status = _start(runner, image, port, metrics, screen)
-        if options.watch:
-            for _ in watch.changes():
-                try:
-                    image = _image(options, screen, store)
-                    _start(runner, image, port, metrics, screen)
-                except RockeryError as error:
-                    screen.problems(error.problems)
+        served = image if status is None else None
+        for _ in watch.changes() if watch is not None else ():
+            try:
+                image = _image(options, screen, store, verify=False)
+                if _start(runner, image, port, metrics, screen) is None:
+                    served = image
+                    continue
+                _image(options, screen, store)  # says why, most often
+            except RockeryError as error:
+                screen.problems(error.problems)
+            if served is not None and runner.ended() is not None:
+                screen.say("serving what was there before")
+                _start(runner, served, port, metrics, screen)
         while status is None:
             time.sleep(0.2)
             status = runner.ended()
@@ -54,10 +68,12 @@ def run(options: Namespace, screen: Screen) -> int:
     return 1 if status else 0
 
 
-def _image(options: Namespace, screen: Screen, store: Store) -> Image:
+def _image(options: Namespace, screen: Screen, store: Store, *, verify: bool = True) -> Image:
+    """Pack; a rock that is started at once needs no import of its app to show that it can."""
     from rockery.pack import image, planned, prepare
 
-    prepared = prepare(wishes.packing(options))
+    asked = wishes.packing(options)
+    prepared = prepare(dataclasses.replace(asked, verify=asked.verify and verify))
     for note in prepared.notes:
         screen.note(note)
     made, workshop = planned(prepared, store, screen)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import os
 import threading
@@ -81,6 +82,7 @@ def load(client: docker.DockerClient, image: Image) -> str:
     return reference
 
 
+@functools.cache
 def _has_graph_driver(client: docker.DockerClient) -> bool:
     """Tell whether the engine keeps plain layers, each known by all that is below it.
 
@@ -92,20 +94,31 @@ def _has_graph_driver(client: docker.DockerClient) -> bool:
 
 
 def _held_layers(client: docker.DockerClient, image: Image) -> int:
-    """Return how many of the image's lowest layers the engine has as the start of a chain."""
-    import docker
+    """Return how many of the image's lowest layers the engine has as the start of a chain.
 
+    What has the image's own name is asked first: it is most often the same but for the app,
+    and then no other can have more.
+    """
     wanted = [layer.diff_id for layer in image.layers]
     longest = 0
-    for held in client.api.images()[:_MOST_IMAGES]:
-        try:
-            attributes = client.images.get(held["Id"]).attrs
-        except docker.errors.NotFound:
-            continue  # somebody has removed it meanwhile
-        chain = attributes.get("RootFS", {}).get("Layers") or []
-        same = (mine == theirs for mine, theirs in zip(wanted, chain, strict=False))
+    names = (held["Id"] for held in itertools.islice(client.api.images(), _MOST_IMAGES))
+    for name in itertools.chain([image.settings.reference], names):
+        same = (mine == theirs for mine, theirs in zip(wanted, _chain(client, name), strict=False))
         longest = max(longest, sum(1 for _ in itertools.takewhile(bool, same)))
+        if longest >= len(wanted) - 1:
+            break
     return longest
+
+
+def _chain(client: docker.DockerClient, name: str) -> list[str]:
+    """Return the layers of an image that the engine has under a name, from the bottom."""
+    import docker
+
+    try:
+        held = client.images.get(name)
+    except docker.errors.ImageNotFound:
+        return []  # somebody may have removed it meanwhile
+    return held.attrs.get("RootFS", {}).get("Layers") or []
 
 
 def _sent(image: Image, skip: int, *, plain: bool) -> list[Entry]:

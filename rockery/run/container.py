@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from rockery.errors import Problem, SurroundingsError
 from rockery.image import Image
 from rockery.publish import archive, engine
-from rockery.run.runner import Wishes
+from rockery.run.runner import REPLACED, Wishes
 from rockery.store import Store
 
 if TYPE_CHECKING:
@@ -40,18 +40,17 @@ class Docker:
         return None
 
     def start(self, image: Image) -> None:
-        """Load the rock and start a container of it."""
+        """Load the rock and start a container of it, made while the one before still serves."""
         import docker
 
         reference = engine.load(self._client, image)
-        self.stop()
         wishes = self._wishes
         command = ["--args", *wishes.arguments] if wishes.arguments else None
+        before = self._container
         try:
-            self._container = self._client.containers.run(
+            made = self._client.containers.create(
                 reference,
                 command,
-                detach=True,
                 ports={
                     "8000/tcp": ("127.0.0.1", wishes.port),
                     "9102/tcp": ("127.0.0.1", wishes.metrics_port),
@@ -59,6 +58,11 @@ class Docker:
                 environment=dict(wishes.environment),
                 labels={"rockery.run": "true"},
             )
+            if before is not None:
+                with contextlib.suppress(docker.errors.NotFound):
+                    before.stop(timeout=REPLACED)
+            self._container = made
+            made.start()
         except docker.errors.APIError as error:
             raise SurroundingsError(
                 Problem(
@@ -67,7 +71,11 @@ class Docker:
                     remedy="see 'docker ps -a'; another port is chosen with --port",
                 )
             ) from error
-        self._follow(self._container)
+        finally:
+            if before is not None and self._container is not before:
+                with contextlib.suppress(docker.errors.NotFound):
+                    before.remove(force=True, v=True)
+        self._follow(made)
 
     def _follow(self, container: Container) -> None:
         """Copy the container's log to standard output, in a thread of this process."""
@@ -133,7 +141,7 @@ class Podman:
             path = Path(folder) / "rock"
             archive.write(image, path)
             self._run("load", "--quiet", "--input", str(path))
-        self.stop()
+        self._stop(REPLACED)
         wishes = self._wishes
         words = ["run", "--rm", "--name", self._name]
         words += ["--publish", f"127.0.0.1:{wishes.port}:8000"]
@@ -152,10 +160,13 @@ class Podman:
 
     def stop(self) -> None:
         """Stop the container."""
+        self._stop(_STOP)
+
+    def _stop(self, seconds: int) -> None:
         if self._process is None:
             return
         if self._process.poll() is None:
-            self._run("stop", "--time", str(_STOP), self._name)
+            self._run("stop", "--time", str(seconds), self._name)
         self._process.wait()
         self._process = None
 

@@ -19,6 +19,13 @@ Engine = Literal["docker", "podman", "embedded"]
 #: Seconds for which a rock may take to answer before that is said.
 PATIENCE = 60
 
+#: Seconds that a rock has to end in when another takes its place: a page that stays connected
+#: must not keep a developer waiting.
+REPLACED = 1
+
+#: Seconds between two looks whether it has ended, and whether it answers.
+_ENDED, _ANSWERS = 0.2, 0.02
+
 
 @dataclass(frozen=True)
 class Wishes:
@@ -102,13 +109,16 @@ def wait_until_it_answers(runner: Runner, port: int) -> int | None:
         SurroundingsError: it neither answers nor ends.
     """
     deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        status = runner.ended()
-        if status is not None:
-            return status
+    asked = 0.0
+    while (now := time.monotonic()) < deadline:
+        if now - asked > _ENDED:  # an engine has better things to do while the rock starts
+            asked = now
+            status = runner.ended()
+            if status is not None:
+                return status
         if answers(port):
             return None
-        time.sleep(0.02)
+        time.sleep(_ANSWERS)
     raise SurroundingsError(
         Problem(
             f"cannot see the rock answer on port {port} within {PATIENCE} s",

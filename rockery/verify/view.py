@@ -17,8 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from io import FileIO
 from pathlib import Path
 
@@ -85,13 +85,10 @@ def enter(
         Forbidden: the host doesn't allow it.
         RockeryError: the keeper died.
     """
-    # A folder named twice is no overlay; the upper one hides the lower one entirely.
-    trees = [str(tree.resolve(strict=True)) for tree in lowerdirs]
-    trees = list(dict.fromkeys(reversed(trees)))[::-1]
     with tempfile.TemporaryDirectory(prefix="rockery-view-") as scratch:
         return _keep(
             keeper.Order(
-                lowerdirs=trees,
+                lowerdirs=_trees(lowerdirs),
                 scratch=scratch,
                 uid=DAEMON,
                 network=network,
@@ -136,7 +133,94 @@ def stay(
     )
 
 
-def _keep(order: keeper.Order, *, capture: bool) -> Ended:
+class Running:
+    """A command that runs as process 1 of a view, on the host's network; see :func:`start`.
+
+    It dies with this process, however that ends.
+    """
+
+    def __init__(self, lowerdirs: Sequence[Path], argv: Sequence[str], env: Mapping[str, str]):
+        self._argv = argv
+        with contextlib.ExitStack() as cleanup:
+            scratch = tempfile.TemporaryDirectory(prefix="rockery-view-")
+            self._kept = cleanup.enter_context(
+                _spawned(
+                    keeper.Order(
+                        lowerdirs=_trees(lowerdirs),
+                        scratch=cleanup.enter_context(scratch),
+                        uid=DAEMON,
+                        network=True,
+                        argv=list(argv),
+                        env=dict(env),
+                        cwd="/",
+                        first=True,
+                        timeout=None,
+                        reply=None,
+                        answer=-1,
+                    ),
+                    capture=False,
+                    session=True,
+                )
+            )
+            self._cleanup = cleanup.pop_all()
+        self._ended: Ended | None = None
+
+    @property
+    def process(self) -> int:
+        """The process of this host that the command runs below."""
+        return self._kept.process.pid
+
+    def ended(self) -> Ended | None:
+        """Return how the command ended, or None while it runs.
+
+        Raises:
+            Forbidden: the host doesn't allow it.
+            RockeryError: the keeper died.
+        """
+        if self._ended is None and self._kept.process.poll() is not None:
+            with self._cleanup:
+                said = self._kept.answer.read(_REPLY_LIMIT) or b""
+            self._ended = _outcome(said, b"", self._argv, self._kept.process.returncode)
+        return self._ended
+
+    def stop(self, seconds: float | None = None) -> None:
+        """Ask the command to end (SIGTERM) and wait; after so many seconds it is killed."""
+        if self._kept.process.poll() is None:
+            self._kept.process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._kept.process.wait(seconds)
+        self._cleanup.close()
+
+
+def start(lowerdirs: Sequence[Path], argv: Sequence[str], *, env: Mapping[str, str]) -> Running:
+    """Start ``argv`` with the union of ``lowerdirs`` as its root, and don't wait for its end.
+
+    It is process 1 there, in a session of its own, and shares the caller's output. The rest is
+    as in :func:`enter`.
+    """
+    return Running(lowerdirs, argv, env)
+
+
+def _trees(lowerdirs: Sequence[Path]) -> list[str]:
+    # A folder named twice is no overlay; the upper one hides the lower one entirely.
+    trees = [str(tree.resolve(strict=True)) for tree in lowerdirs]
+    return list(dict.fromkeys(reversed(trees)))[::-1]
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """The keeper, and the ends of its pipes that are ours."""
+
+    process: subprocess.Popen[bytes]
+    lifeline: FileIO
+    answer: FileIO
+    output: FileIO
+    reply: FileIO
+
+
+@contextlib.contextmanager
+def _spawned(order: keeper.Order, *, capture: bool, session: bool) -> Iterator[_Kept]:
+    """Give a keeper that carries out the order; leaving ends it."""
     with contextlib.ExitStack() as cleanup:
         orders, lifeline = _pipe(cleanup)
         answer, answer_end = _pipe(cleanup)
@@ -147,11 +231,11 @@ def _keep(order: keeper.Order, *, capture: bool) -> Ended:
         process = subprocess.Popen(
             # -I and -S: nothing of the environment, no site packages, an eighth of the time.
             [sys.executable, "-I", "-S", keeper.__file__, str(orders.fileno())],
-            stdin=subprocess.DEVNULL if capture else None,
+            stdin=subprocess.DEVNULL if session else None,
             stdout=output_end if capture else None,
             stderr=output_end if capture else None,
             pass_fds=[end.fileno() for end in (orders, answer_end, reply_end)],
-            start_new_session=capture,
+            start_new_session=session,
         )
         try:
             for end in (orders, answer_end, output_end, reply_end):
@@ -160,9 +244,7 @@ def _keep(order: keeper.Order, *, capture: bool) -> Ended:
                 message = json.dumps(order).encode() + b"\n"
                 while message:
                     message = message[lifeline.write(message) or 0 :]
-            limits = {answer: _REPLY_LIMIT, output: -_OUTPUT_LIMIT, reply: _REPLY_LIMIT}
-            timeout = order["timeout"]
-            received = _receive(limits, answer, None if timeout is None else timeout + _GRACE)
+            yield _Kept(process, lifeline, answer, output, reply)
         finally:
             lifeline.close()  # the keeper kills what is left, and ends
             try:
@@ -170,19 +252,27 @@ def _keep(order: keeper.Order, *, capture: bool) -> Ended:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-    if not received[answer]:
-        reason = _last_line(received[output], process.returncode)
-        raise RockeryError(Problem(f"cannot run {order['argv'][0]}: {reason}", "keeper-failed"))
-    outcome: keeper.Answer = json.loads(received[answer])
+
+
+def _keep(order: keeper.Order, *, capture: bool) -> Ended:
+    with _spawned(order, capture=capture, session=capture) as kept:
+        limits = {kept.answer: _REPLY_LIMIT, kept.output: -_OUTPUT_LIMIT, kept.reply: _REPLY_LIMIT}
+        timeout = order["timeout"]
+        received = _receive(limits, kept.answer, None if timeout is None else timeout + _GRACE)
+    said, output = received[kept.answer], received[kept.output]
+    ended = _outcome(said, output, order["argv"], kept.process.returncode)
+    return replace(ended, output=output, reply=received[kept.reply])
+
+
+def _outcome(said: bytes, output: bytes, argv: Sequence[str], status: int) -> Ended:
+    """Return what the keeper's answer means; the keeper itself printed and ended as given."""
+    if not said:
+        reason = _last_line(output, status)
+        raise RockeryError(Problem(f"cannot run {argv[0]}: {reason}", "keeper-failed"))
+    outcome: keeper.Answer = json.loads(said)
     if outcome["forbidden"] is not None:
         raise Forbidden(outcome["forbidden"])
-    return Ended(
-        outcome["status"],
-        outcome["timed_out"],
-        outcome["failed"],
-        received[output],
-        received[reply],
-    )
+    return Ended(outcome["status"], outcome["timed_out"], outcome["failed"])
 
 
 def _pipe(cleanup: contextlib.ExitStack) -> tuple[FileIO, FileIO]:

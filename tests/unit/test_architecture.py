@@ -106,7 +106,6 @@ def test_nothing_below_the_command_line_prints() -> None:
     # Programs of their own: what they print is their answer.
     programs = {
         "part/craft.py",
-        "run/embedded.py",
         "project/keys.py",
         "project/json_schema.py",
         "extension/json_schema.py",

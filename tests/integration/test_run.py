@@ -1,0 +1,139 @@
+"""``rockery run``: serves, follows the project, and leaves nothing behind, on every engine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from surroundings import EXAMPLES, ROOT
+
+pytestmark = pytest.mark.network
+
+PATIENCE = 120
+INTERRUPTED = 130
+
+ENGINES = ("embedded", pytest.param("docker", marks=pytest.mark.engine))
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Run:
+    """A running ``rockery run`` over its own copy of flask-hello."""
+
+    def __init__(self, folder: Path, store: Path, *words: str, env: dict[str, str] | None = None):
+        shutil.copytree(EXAMPLES / "flask-hello", folder / "project")
+        self.app = folder / "project/app.py"
+        self.port, self.metrics = free_port(), free_port()
+        self._streams = folder / "output", folder / "errors"
+        with self._streams[0].open("wb") as output, self._streams[1].open("wb") as errors:
+            self.process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "rockery", "-C", self.app.parent, "run"),
+                    *("--port", str(self.port), "--metrics-port", str(self.metrics), *words),
+                ],
+                env={
+                    **os.environ,
+                    "PYTHONPATH": str(ROOT),
+                    "ROCKERY_STORE": str(store),
+                    **(env or {}),
+                },
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=errors,
+                start_new_session=True,
+            )
+
+    @property
+    def output(self) -> str:
+        return self._streams[0].read_text()
+
+    @property
+    def errors(self) -> str:
+        return self._streams[1].read_text()
+
+    def wait_for(self, wanted: str) -> None:
+        """Wait until the app answers so, or standard error says so."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            if wanted in self.errors or wanted in self.answer():
+                return
+            assert self.process.poll() is None, self.output + self.errors
+            time.sleep(0.05)
+        pytest.fail(f"no {wanted!r} within {PATIENCE} s:\n{self.output}{self.errors}")
+
+    def answer(self) -> str:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=5) as response:
+                return response.read().decode()
+        except OSError:
+            return ""
+
+    def interrupt(self) -> int:
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(timeout=PATIENCE)
+
+
+@pytest.fixture(params=ENGINES)
+def run(request: pytest.FixtureRequest, tmp_path: Path, store: Path) -> Iterator[Run]:
+    if request.param == "docker":
+        request.getfixturevalue("engine")
+    started = Run(tmp_path, store, "--watch", "--engine", request.param)
+    yield started
+    if started.process.poll() is None:
+        started.interrupt()
+
+
+def test_follows_the_project_and_ends_cleanly(run: Run) -> None:
+    run.wait_for("Hello, world!")
+    run.wait_for(f"answers on http://localhost:{run.port}")
+    assert "[flask]" in run.output  # its log
+
+    text = run.app.read_text()
+    run.app.write_text(text.replace("world", "changed world"))
+    run.wait_for("Hello, changed world!")
+
+    # One that cannot start is explained, and doesn't end what served before.
+    run.app.write_text(text + '\nraise RuntimeError("broken on purpose")\n')
+    run.wait_for("RuntimeError: broken on purpose")
+    run.wait_for("serving what was there before")
+    run.wait_for("Hello, changed world!")
+
+    run.app.write_text(text.replace("world", "mended world"))
+    run.wait_for("Hello, mended world!")
+
+    assert run.interrupt() == INTERRUPTED
+    last = run.output.rpartition("Booting worker")[2]
+    assert "Shutting down: Master" in last, run.output
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", run.port)), "something still listens"
+
+
+def test_a_rock_dies_with_the_process_that_runs_it(tmp_path: Path, store: Path) -> None:
+    run = Run(tmp_path, store, "--engine", "embedded")
+    run.wait_for("Hello, world!")
+    run.process.kill()
+    run.process.wait()
+    deadline = time.monotonic() + 20
+    while run.answer():
+        assert time.monotonic() < deadline, "it serves on"
+        time.sleep(0.05)
+
+
+def test_settings_of_gunicorn_keep_the_port(tmp_path: Path, store: Path) -> None:
+    run = Run(tmp_path, store, "--engine", "embedded", "--env", "GUNICORN_CMD_ARGS=--workers 1")
+    run.wait_for("Hello, world!")
+    assert "Using 1 workers" in run.output or "Booting worker" in run.output
+    assert run.interrupt() == INTERRUPTED
