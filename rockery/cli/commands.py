@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from argparse import Namespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rockery import __version__
 from rockery.cli import findings, result, rockcraft, wishes
@@ -13,11 +13,13 @@ from rockery.cli.screen import Screen
 from rockery.errors import Problem, ProjectError, SurroundingsError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from rockery.check import Report, Verdict
     from rockery.extension import Expansion
-    from rockery.pack import Prepared
+    from rockery.pack import Options, Prepared
+    from rockery.store import Store
 
 NAMES = (
     "init",
@@ -168,30 +170,59 @@ def expand_extensions(options: Namespace, screen: Screen) -> int:
 
 def plan(options: Namespace, screen: Screen) -> int:
     """Print the plan."""
-    from rockery.pack import planned, prepare
+    from rockery.pack import planned, prepare_all
     from rockery.store import Store, default_root
 
-    prepared = prepare(wishes.packing(options))
-    made, _ = planned(prepared, Store(default_root()), screen)
+    store = Store(default_root())
+    prepared = prepare_all(wishes.packing(options))
+    plans = [planned(one, store, screen)[0] for one in prepared]
     if options.json:
-        result.document(made.document())
+        result.documents([made.document() for made in plans], "plans")
         return 0
-    rows = [
-        (layer.title, "reuse" if layer.cached else "make", layer.reason) for layer in made.layers
-    ]
-    result.table(("layer", "action", "reason"), rows)
+    for made in plans:
+        if len(plans) > 1:
+            result.text(f"for {made.platform}:")
+        rows = [
+            (layer.title, "reuse" if layer.cached else "make", layer.reason)
+            for layer in made.layers
+        ]
+        result.table(("layer", "action", "reason"), rows)
     return 0
 
 
 def pack(options: Namespace, screen: Screen) -> int:
-    """Make the rock; print the path of the archive."""
-    from rockery.pack import image, planned
-    from rockery.publish import archive, bill
+    """Make the rock of each platform; print the paths of the archives."""
+    from rockery.pack import host_architecture, prepare_all
     from rockery.store import Store, default_root
 
-    prepared = _prepared(options, screen)
     folder = wishes.output(options)
     store = Store(default_root())
+    every = _prepared(options, screen, prepare_all)
+    documents = []
+    for prepared in every:
+        if len(every) > 1:
+            screen.say(f"for {prepared.platform}:")
+        # Of several the engine gets the one that runs here: all have one name.
+        loads = options.load and (len(every) == 1 or prepared.architecture == host_architecture())
+        documents.append(_pack(prepared, folder, store, screen, options, loads=loads))
+    if options.json:
+        result.documents(documents, "rocks")
+    return 0
+
+
+def _pack(
+    prepared: Prepared,
+    folder: Path,
+    store: Store,
+    screen: Screen,
+    options: Namespace,
+    *,
+    loads: bool,
+) -> dict[str, Any]:
+    """Make the rock of one platform; print its path, and return what --json tells of it."""
+    from rockery.pack import image, planned
+    from rockery.publish import archive, bill
+
     made, workshop = planned(prepared, store, screen)
     name = f"{made.rock.name}_{made.version}_{made.platform}.rock"
     path = folder / name
@@ -204,7 +235,7 @@ def pack(options: Namespace, screen: Screen) -> int:
     screen.done(f"writing {name}", f"{path.stat().st_size / 1e6:.1f} MB")
     screen.detail(f"digest {packed.image.digest}")
     reference = failed = None
-    if options.load:
+    if loads:
         from rockery.publish import engine
 
         screen.step("loading")
@@ -213,31 +244,30 @@ def pack(options: Namespace, screen: Screen) -> int:
             screen.done("loading", f"docker run -p 8000:8000 -p 9102:9102 {reference}")
         except SurroundingsError as error:
             failed = error
-    if options.json:
-        result.document(
-            {
-                **made.document(),
-                "rock": str(path),
-                "sbom": [str(one) for one in bills],
-                "digest": packed.image.digest,
-                "image_id": packed.image.id,
-                "loaded": reference,
-            }
-        )
-    else:
+    document = {
+        **made.document(),
+        "rock": str(path),
+        "sbom": [str(one) for one in bills],
+        "digest": packed.image.digest,
+        "image_id": packed.image.id,
+        "loaded": reference,
+    }
+    if not options.json:
         result.path(path)
     if failed is not None:
+        if options.json:
+            result.document(document)
         screen.say(f"{path} is written all the same")
         raise failed
-    return 0
+    return document
 
 
 def step(options: Namespace, screen: Screen) -> int:
     """Do what a step of rockcraft's would leave in the store; print nothing."""
-    from rockery.pack import image, planned
+    from rockery.pack import image, planned, prepare
     from rockery.store import Store, default_root
 
-    prepared = _prepared(options, screen)
+    (prepared,) = _prepared(options, screen, lambda wanted: (prepare(wanted),))
     store = Store(default_root())
     made, workshop = planned(prepared, store, screen)
     if options.step != "pull":
@@ -338,16 +368,16 @@ def refused(options: Namespace, screen: Screen) -> int:
     raise rockcraft.refusal(options.refused)
 
 
-def _prepared(options: Namespace, screen: Screen) -> Prepared:
+def _prepared(
+    options: Namespace, screen: Screen, prepare: Callable[[Options], tuple[Prepared, ...]]
+) -> tuple[Prepared, ...]:
     """Prepare a pack as the command line asks for it, and tell the notes."""
-    from rockery.pack import prepare
-
     for sentence in rockcraft.without_effect(options):
         screen.detail(sentence)
     prepared = prepare(wishes.packing(options))
-    rockcraft.check_parts(options.parts, prepared.parts.rock.parts)
+    rockcraft.check_parts(options.parts, prepared[0].parts.rock.parts)
     if options.parts:
         screen.detail("all parts are made: those that nothing changed cost nothing")
-    for note in prepared.notes:
+    for note in prepared[0].notes:
         screen.note(note)
     return prepared

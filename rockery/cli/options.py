@@ -345,7 +345,7 @@ def _packing(parser: argparse.ArgumentParser, platform: str | None) -> None:
         "--build-for",
         metavar="NAME",
         default=platform,
-        help="the platform to pack (default: this machine's)",
+        help="the platform to pack (default: all of them; run: this machine's)",
     )
     parser.add_argument(
         "--mirror",

@@ -34,6 +34,11 @@ def document(data: dict[str, Any]) -> None:
     print(json.dumps(data, indent=2))
 
 
+def documents(several: Sequence[dict[str, Any]], name: str) -> None:
+    """Print the only one of these documents, or one that has all of them as ``name``."""
+    document(several[0] if len(several) == 1 else {"schema_version": 1, name: list(several)})
+
+
 def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Print rows under their heads: in colour on a terminal, plain columns elsewhere."""
     rows = [tuple(_printable(cell) for cell in row) for row in rows]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -62,33 +63,49 @@ class Packed:
 
 
 def prepare(options: Options) -> Prepared:
-    """Read the project, expand its extensions and validate the result.
+    """Read the project, expand its extensions and validate the result, for one platform.
+
+    It is the one asked for, else this machine's.
 
     Raises:
         ProjectError: something in the project is wrong.
         UsageError: the platform asked for isn't one of the project's.
     """
+    return _prepared(options, lambda rock: [_platform(rock, options.platform)])[0]
+
+
+def prepare_all(options: Options) -> tuple[Prepared, ...]:
+    """Do as :func:`prepare`, for all platforms of the project where none is asked for."""
+    if options.platform is not None:
+        return (prepare(options),)
+    return _prepared(options, lambda rock: list(rock.platforms))
+
+
+def _prepared(
+    options: Options, chosen: Callable[[schema.RockFile], list[str]]
+) -> tuple[Prepared, ...]:
     from rockery import extension, project
 
     read = project.load(options.folder, base=options.base, build_base=options.build_base)
     expansion = extension.expand(read)
     rock = schema.validate(expansion.data, expansion.where)
     base = bases.load(rock.distribution)
-    parts = Parts(rock, expansion.data, base, options.folder, expansion.where)
-    name, architecture = _platform(rock, options.platform)
-    return Prepared(
-        options,
-        expansion.data,
-        parts,
-        expansion.notes,
-        expansion.definitions,
-        name,
-        architecture,
-        rock.version,
+    return tuple(
+        Prepared(
+            options,
+            expansion.data,
+            Parts(rock, expansion.data, base, options.folder, expansion.where),
+            expansion.notes,
+            expansion.definitions,
+            name,
+            rock.platforms[name].build_for,
+            rock.version,
+        )
+        for name in chosen(rock)
     )
 
 
-def _platform(rock: schema.RockFile, wanted: str | None) -> tuple[str, str]:
+def _platform(rock: schema.RockFile, wanted: str | None) -> str:
     """Return the platform to pack: the one asked for by name or by what it is built for.
 
     Without a wish, the host's own.
@@ -103,12 +120,10 @@ def _platform(rock: schema.RockFile, wanted: str | None) -> tuple[str, str]:
                     remedy=f"use one of {', '.join(rock.platforms)}",
                 )
             )
-        name = wanted if wanted in rock.platforms else built_for[0]
-    else:
-        own = host_architecture()
-        fitting = [n for n, p in rock.platforms.items() if p.build_for == own]
-        name = fitting[0] if fitting else next(iter(rock.platforms))
-    return name, rock.platforms[name].build_for
+        return wanted if wanted in rock.platforms else built_for[0]
+    own = host_architecture()
+    fitting = [n for n, p in rock.platforms.items() if p.build_for == own]
+    return fitting[0] if fitting else next(iter(rock.platforms))
 
 
 def planned(prepared: Prepared, store: Store, watcher: Watcher) -> tuple[Plan, Workshop]:

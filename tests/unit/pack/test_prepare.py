@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rockery.errors import ProjectError, UsageError
-from rockery.pack import Options, check_stored, planned, prepare
+from rockery.pack import Options, check_stored, planned, prepare, prepare_all
 from rockery.pack.host import host_architecture
 from rockery.store import Store
 
@@ -47,6 +47,15 @@ def test_a_platform_goes_by_its_name_or_by_what_it_is_for(
 
 def test_the_hosts_own_platform_is_the_default(project: Path) -> None:
     assert prepare(Options(project)).architecture == host_architecture()
+
+
+def test_all_platforms_in_the_files_order(project: Path) -> None:
+    found = prepare_all(Options(project))
+    assert [(one.platform, one.architecture) for one in found] == [
+        ("amd64", "amd64"),
+        ("mine", "arm64"),
+    ]
+    assert [one.platform for one in prepare_all(Options(project, platform="mine"))] == ["mine"]
 
 
 def test_a_platform_that_isnt_there(project: Path) -> None:
