@@ -13,12 +13,11 @@ from rockery.cli.screen import Screen
 from rockery.errors import Problem, ProjectError, SurroundingsError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from rockery.check import Report, Verdict
     from rockery.extension import Expansion
-    from rockery.pack import Options, Prepared
+    from rockery.pack import Outcome, Prepared
     from rockery.store import Store
 
 NAMES = (
@@ -192,26 +191,25 @@ def plan(options: Namespace, screen: Screen) -> int:
 
 def pack(options: Namespace, screen: Screen) -> int:
     """Make the rock of each platform; print the paths of the archives."""
-    from rockery.pack import host_architecture, prepare_all
+    from rockery.cli import packing
+    from rockery.pack import host_architecture
     from rockery.store import Store, default_root
 
     folder = wishes.output(options)
     store = Store(default_root())
-    every = _prepared(options, screen, prepare_all)
     documents = []
-    for prepared in every:
-        if len(every) > 1:
-            screen.say(f"for {prepared.platform}:")
+    for outcome in packing.rocks(options, screen, store):
         # Of several the engine gets the one that runs here: all have one name.
-        loads = options.load and (len(every) == 1 or prepared.architecture == host_architecture())
-        documents.append(_pack(prepared, folder, store, screen, options, loads=loads))
+        own = outcome.image.settings.architecture == host_architecture()
+        loads = options.load and (outcome.alone or own)
+        documents.append(_publish(outcome, folder, store, screen, options, loads=loads))
     if options.json:
         result.documents(documents, "rocks")
     return 0
 
 
-def _pack(
-    prepared: Prepared,
+def _publish(
+    packed: Outcome,
     folder: Path,
     store: Store,
     screen: Screen,
@@ -219,21 +217,10 @@ def _pack(
     *,
     loads: bool,
 ) -> dict[str, Any]:
-    """Make the rock of one platform; print its path, and return what --json tells of it."""
-    from rockery.pack import image, planned
-    from rockery.publish import archive, bill
+    """Write the rock of one platform; print its path, and return what --json tells of it."""
+    from rockery.cli import packing
 
-    made, workshop = planned(prepared, store, screen)
-    name = f"{made.rock.name}_{made.version}_{made.platform}.rock"
-    path = folder / name
-    packed = image(made, prepared, workshop, store)
-    for note in prepared.parts.notes:
-        screen.note(note)
-    screen.step(f"writing {name}")
-    archive.write(packed.image, path)
-    bills = bill.write(packed.image, path)
-    screen.done(f"writing {name}", f"{path.stat().st_size / 1e6:.1f} MB")
-    screen.detail(f"digest {packed.image.digest}")
+    path, bills = packing.written(packed, folder, screen, store)
     reference = failed = None
     if loads:
         from rockery.publish import engine
@@ -245,7 +232,7 @@ def _pack(
         except SurroundingsError as error:
             failed = error
     document = {
-        **made.document(),
+        **packed.document,
         "rock": str(path),
         "sbom": [str(one) for one in bills],
         "digest": packed.image.digest,
@@ -264,14 +251,17 @@ def _pack(
 
 def step(options: Namespace, screen: Screen) -> int:
     """Do what a step of rockcraft's would leave in the store; print nothing."""
-    from rockery.pack import image, planned, prepare
     from rockery.store import Store, default_root
 
-    (prepared,) = _prepared(options, screen, lambda wanted: (prepare(wanted),))
     store = Store(default_root())
-    made, workshop = planned(prepared, store, screen)
-    if options.step != "pull":
-        image(made, prepared, workshop, store)
+    if options.step == "pull":
+        from rockery.pack import planned
+
+        planned(_prepared(options, screen), store, screen)
+    else:
+        from rockery.cli import packing
+
+        packing.packed(options, screen, store)
     screen.say(f"done; '{options.program} pack' makes the rock")
     return 0
 
@@ -368,16 +358,14 @@ def refused(options: Namespace, screen: Screen) -> int:
     raise rockcraft.refusal(options.refused)
 
 
-def _prepared(
-    options: Namespace, screen: Screen, prepare: Callable[[Options], tuple[Prepared, ...]]
-) -> tuple[Prepared, ...]:
+def _prepared(options: Namespace, screen: Screen) -> Prepared:
     """Prepare a pack as the command line asks for it, and tell the notes."""
+    from rockery.pack import prepare
+
     for sentence in rockcraft.without_effect(options):
         screen.detail(sentence)
     prepared = prepare(wishes.packing(options))
-    rockcraft.check_parts(options.parts, prepared[0].parts.rock.parts)
-    if options.parts:
-        screen.detail("all parts are made: those that nothing changed cost nothing")
-    for note in prepared[0].notes:
+    rockcraft.check_parts(options.parts, prepared.parts.rock.parts)
+    for note in prepared.notes:
         screen.note(note)
     return prepared

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
-from rockery.cli import interruption, wishes
+from rockery.cli import interruption, packing, wishes
 from rockery.cli.screen import Screen
 from rockery.errors import RockeryError
 
@@ -70,14 +69,7 @@ def run(options: Namespace, screen: Screen) -> int:
 
 def _image(options: Namespace, screen: Screen, store: Store, *, verify: bool = True) -> Image:
     """Pack; a rock that is started at once needs no import of its app to show that it can."""
-    from rockery.pack import image, planned, prepare
-
-    asked = wishes.packing(options)
-    prepared = prepare(dataclasses.replace(asked, verify=asked.verify and verify))
-    for note in prepared.notes:
-        screen.note(note)
-    made, workshop = planned(prepared, store, screen)
-    return image(made, prepared, workshop, store).image
+    return packing.packed(options, screen, store, verify=verify).image
 
 
 def _start(runner: Runner, image: Image, port: int, metrics: int, screen: Screen) -> int | None:

@@ -10,12 +10,9 @@ import functools
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-
-import yaml
-from pydantic import BaseModel, ConfigDict
 
 from rockery.component.toolchain import build
 from rockery.data import data_folder
@@ -30,12 +27,9 @@ _FOLDERS = ("pebble", "statsd-exporter")
 RECIPE = 1
 
 
-class Component(BaseModel):
+@dataclass(frozen=True)
+class Component:
     """What ``component.yaml`` says; ``folder`` is where it lies."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, alias_generator=lambda name: name.replace("_", "-")
-    )
 
     name: str
     version: str
@@ -45,8 +39,8 @@ class Component(BaseModel):
     binary: str
     path: str
     license: str
-    go_source: str | None = None
     folder: Path
+    go_source: str | None = None
 
     def identity(self) -> dict[str, Any]:
         """Return all that decides the program's bytes, but for the architecture."""
@@ -54,15 +48,18 @@ class Component(BaseModel):
             name: hashlib.sha256((self.folder / name).read_bytes()).hexdigest()
             for name in ("go.mod", "go.sum")
         }
-        return {"definition": self.model_dump(exclude={"folder"}), **pins}
+        said = {name: value for name, value in asdict(self).items() if name != "folder"}
+        return {"definition": said, **pins}
 
 
 @functools.cache
 def component(name: str) -> Component:
     """Return the component in the data folder ``name``."""
+    import yaml
+
     folder = data_folder(name)
     raw = yaml.safe_load((folder / "component.yaml").read_text(encoding="utf-8"))
-    return Component.model_validate({**raw, "folder": folder})
+    return Component(folder=folder, **{key.replace("-", "_"): raw[key] for key in raw})
 
 
 def components() -> tuple[Component, ...]:

@@ -16,27 +16,39 @@ _TYPES = {
 }
 _BLOCK = tarfile.BLOCKSIZE
 
+#: How many bytes end an archive.
+END = 2 * _BLOCK
 
-def write(entries: Iterable[Entry], sink: Callable[[bytes], object], mtime: int) -> dict[str, str]:
+
+def write(
+    entries: Iterable[Entry],
+    sink: Callable[[bytes], object],
+    mtime: int,
+    *,
+    digested: bool = True,
+) -> dict[str, str]:
     """Write ``entries`` as a tar stream: numeric owners, no names, one time for all.
 
     The order is the caller's. ``mtime`` is in seconds since the epoch. PAX headers appear
     only for paths that do not fit the plain ones, as Python's tarfile decides.
 
     Returns:
-        The SHA-256 of each file's bytes as they were written, by path.
+        The SHA-256 of each file's bytes as they were written, by path; nothing unless
+        ``digested``.
     """
     digests: dict[str, str] = {}
     for entry in entries:
         sink(_header(entry, mtime))
         if entry.content is not None:
-            digest = hashlib.sha256()
+            digest = hashlib.sha256() if digested else None
             for piece in chunks(entry.content):
-                digest.update(piece)
+                if digest is not None:
+                    digest.update(piece)
                 sink(piece)
             sink(b"\0" * (-entry.size % _BLOCK))
-            digests[entry.path] = digest.hexdigest()
-    sink(b"\0" * (2 * _BLOCK))
+            if digest is not None:
+                digests[entry.path] = digest.hexdigest()
+    sink(b"\0" * END)
     return digests
 
 

@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rockery import base as bases
@@ -25,7 +26,7 @@ from rockery.plan.plan import Resolutions
 from rockery.project import schema
 from rockery.resolution import python
 from rockery.resolution.apt import UnknownPackageError
-from rockery.store import Store
+from rockery.store import Store, digest_of
 
 if TYPE_CHECKING:
     from rockery.extension import Definition
@@ -62,27 +63,31 @@ class Packed:
     prepared: Prepared
 
 
-def prepare(options: Options) -> Prepared:
+Digest = Callable[[Path], str]
+
+
+def prepare(options: Options, digest: Digest = digest_of) -> Prepared:
     """Read the project, expand its extensions and validate the result, for one platform.
 
-    It is the one asked for, else this machine's.
+    It is the one asked for, else this machine's. ``digest`` tells the SHA-256 of a file when
+    it comes to the plan.
 
     Raises:
         ProjectError: something in the project is wrong.
         UsageError: the platform asked for isn't one of the project's.
     """
-    return _prepared(options, lambda rock: [_platform(rock, options.platform)])[0]
+    return _prepared(options, digest, lambda rock: [_platform(rock, options.platform)])[0]
 
 
-def prepare_all(options: Options) -> tuple[Prepared, ...]:
+def prepare_all(options: Options, digest: Digest = digest_of) -> tuple[Prepared, ...]:
     """Do as :func:`prepare`, for all platforms of the project where none is asked for."""
     if options.platform is not None:
-        return (prepare(options),)
-    return _prepared(options, lambda rock: list(rock.platforms))
+        return (prepare(options, digest),)
+    return _prepared(options, digest, lambda rock: list(rock.platforms))
 
 
 def _prepared(
-    options: Options, chosen: Callable[[schema.RockFile], list[str]]
+    options: Options, digest: Digest, chosen: Callable[[schema.RockFile], list[str]]
 ) -> tuple[Prepared, ...]:
     from rockery import extension, project
 
@@ -94,7 +99,7 @@ def _prepared(
         Prepared(
             options,
             expansion.data,
-            Parts(rock, expansion.data, base, options.folder, expansion.where),
+            Parts(rock, expansion.data, base, options.folder, expansion.where, digest),
             expansion.notes,
             expansion.definitions,
             name,

@@ -20,6 +20,7 @@ from rockery.project.schema import Part, RockFile
 from rockery.resolution import distribution
 from rockery.resolution.locks import Kind, Lock, kind_of
 from rockery.resolution.python import PythonRequest
+from rockery.store import digest_of
 
 _PYTHON_PLUGINS = ("python", "uv", "poetry")
 
@@ -41,18 +42,25 @@ class Parts:
     """The parts of ``rock``, whose project lies in ``folder``.
 
     ``data`` is the ordinary ``rockcraft.yaml`` behind ``rock``; ``where`` finds positions in
-    the user's file. Raises :class:`ProjectError` on construction for a part that no layer can
-    be made of.
+    the user's file, ``digest`` tells the SHA-256 of a file. Raises :class:`ProjectError` on
+    construction for a part that no layer can be made of.
     """
 
     def __init__(
-        self, rock: RockFile, data: Mapping[str, Any], base: Base, folder: Path, where: Where
+        self,
+        rock: RockFile,
+        data: Mapping[str, Any],
+        base: Base,
+        folder: Path,
+        where: Where,
+        digest: Callable[[Path], str] = digest_of,
     ) -> None:
         self.rock = rock
         self.data = data
         self.base = base
         self.folder = folder
         self.where = where
+        self.digest = digest
         self.notes: list[Problem] = []
         problems = [p for name, part in rock.parts.items() for p in self._refusals(name, part)]
         if problems:
@@ -177,6 +185,10 @@ class Parts:
             and _is_installable(self.folder / prefix / "pyproject.toml")
         )
 
+    def project_facts(self, path: str) -> dict[str, str]:
+        """Return the digests of what building the local project in ``path`` sees, by path."""
+        return build_source.facts(self.folder / path, self.digest)
+
     def files(
         self, architecture: str
     ) -> tuple[list[tuple[str, FilesSpec | BuiltSpec]], list[tuple[str, FilesSpec | BuiltSpec]]]:
@@ -224,7 +236,7 @@ class Parts:
 
     def _built(self, name: str, part: Part, architecture: str) -> BuiltSpec:
         local = part.source is not None and not _is_remote(part)
-        facts = build_source.facts(self.folder / self._prefix(part)) if local else {}
+        facts = build_source.facts(self.folder / self._prefix(part), self.digest) if local else {}
         keys = self.data["parts"][name]
         after = tuple(self._title(before) for before in part.after)
         return BuiltSpec(name, part, keys, self.folder, architecture, after, facts)
@@ -339,7 +351,34 @@ class Parts:
                     )
                 yield PlannedFile(path, "symlink", 0o777, uid, gid, target=entry.target or "")
             elif entry.kind == "file":
-                yield _file(path, root / origin, origin, owner)
+                yield self._file(path, root / origin, origin, owner)
+
+    def _file(self, path: str, full: Path, origin: str, owner: Ownership) -> PlannedFile:
+        """Plan a file: only whether it is executable counts, so that the umask doesn't show."""
+        try:
+            status = full.stat()
+            digest = self.digest(full)
+        except OSError as error:
+            raise ProjectError(
+                Problem(
+                    f"cannot read {origin}: {(error.strerror or str(error)).lower()}",
+                    "unreadable-file",
+                    Location(origin),
+                    "correct its permissions, or leave it out (.rockignore)",
+                )
+            ) from error
+        mode = 0o755 if status.st_mode & 0o100 else 0o644
+        mode = owner.mode if owner.mode is not None else mode
+        return PlannedFile(
+            path,
+            "file",
+            mode,
+            owner.owner or 0,
+            owner.group or 0,
+            source=full,
+            size=status.st_size,
+            sha256=digest,
+        )
 
     def _refusals(self, name: str, part: Part) -> Iterator[Problem]:
         """Give what this version can't build, by name."""
@@ -378,35 +417,6 @@ def _component_of(part: Part) -> str | None:
 def _directory(path: str, owner: Ownership) -> PlannedFile:
     mode = owner.mode if owner.mode is not None else 0o755
     return PlannedFile(path, "directory", mode, owner.owner or 0, owner.group or 0)
-
-
-def _file(path: str, full: Path, origin: str, owner: Ownership) -> PlannedFile:
-    """Plan a file: only whether it is executable counts, so that the umask doesn't show."""
-    try:
-        status = full.stat()
-        with full.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise ProjectError(
-            Problem(
-                f"cannot read {origin}: {(error.strerror or str(error)).lower()}",
-                "unreadable-file",
-                Location(origin),
-                "correct its permissions, or leave it out (.rockignore)",
-            )
-        ) from error
-    mode = 0o755 if status.st_mode & 0o100 else 0o644
-    mode = owner.mode if owner.mode is not None else mode
-    return PlannedFile(
-        path,
-        "file",
-        mode,
-        owner.owner or 0,
-        owner.group or 0,
-        source=full,
-        size=status.st_size,
-        sha256=digest,
-    )
 
 
 def _toml(path: Path) -> Mapping[str, object]:

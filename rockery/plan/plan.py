@@ -31,7 +31,6 @@ from rockery.plan.spec import (
     RuntimeSpec,
     Spec,
 )
-from rockery.project import build_source
 from rockery.project.schema import Part, RockFile
 from rockery.resolution.distribution import DistributionResolution, reachable, request
 from rockery.resolution.python import PythonResolution
@@ -247,7 +246,7 @@ def _packages(
             yield (
                 "dependencies",
                 f"project {path}",
-                ProjectSpec(parts.folder, path, base, architecture),
+                ProjectSpec(parts.folder, path, base, architecture, parts.project_facts(path)),
             )
 
 
@@ -302,9 +301,8 @@ def _inputs(
             read = spec.script.facts if spec.script is not None else {}
             return recipe, inputs, {**read, **spec.resolution.names}
         case ProjectSpec():
-            facts = build_source.facts(spec.folder / spec.path)
             python = _python(spec.base.name, spec.architecture, found)
-            return dependencies.RECIPE, [python, sorted(facts.items())], facts
+            return dependencies.RECIPE, [python, sorted(spec.facts.items())], spec.facts
         case BuiltSpec():
             return FILES_RECIPE, _built(spec), spec.facts
         case BillSpec():

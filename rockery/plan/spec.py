@@ -80,12 +80,13 @@ class BuiltSpec:
 
 @dataclass(frozen=True)
 class ProjectSpec:
-    """A Python project of the folder, installed itself."""
+    """A Python project of the folder, installed itself; ``facts`` as in :class:`BuiltSpec`."""
 
     folder: Path
     path: str
     base: Base
     architecture: str
+    facts: Mapping[str, str]
 
 
 @dataclass(frozen=True)

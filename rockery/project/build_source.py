@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 from rockery.project import source
@@ -19,13 +19,12 @@ def holds(path: str) -> bool:
     return name not in _LEFT_OUT and not name.endswith((".rock", ".pyc", ".egg-info"))
 
 
-def facts(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of each file that a build in ``folder`` sees, by path."""
+def facts(folder: Path, digest: Callable[[Path], str]) -> dict[str, str]:
+    """Return the digest of each file that a build in ``folder`` sees, by path."""
     found = {}
     for entry in source.walk(folder, lambda path: not holds(path)):
         if entry.kind == "file":
-            with (folder / entry.path).open("rb") as stream:
-                found[entry.path] = hashlib.file_digest(stream, "sha256").hexdigest()
+            found[entry.path] = digest(folder / entry.path)
     return found
 
 

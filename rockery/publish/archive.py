@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +14,9 @@ from rockery.image.image import INDEX_TYPE, MANIFEST_TYPE, Image, canonical
 from rockery.layer import Entry, Inline, Layer, Stored, directory, tar
 from rockery.layer.compression import plain
 from rockery.publish.replacement import replacement
+
+#: How many of the first members name the image, and no blobs yet.
+_NAMING = 3
 
 
 def members(image: Image, *, reference: str | None = None) -> Iterator[Entry]:
@@ -98,4 +104,23 @@ def write(image: Image, path: Path) -> None:
         SurroundingsError: the folder can't be written, or the disk is full.
     """
     with replacement(path) as stream:
-        tar.write(members(image), stream.write, mtime=0)
+        tar.write(members(image), stream.write, mtime=0, digested=False)
+
+
+def digest(image: Image) -> str:
+    """Return the SHA-256 of the archive that :func:`write` writes, in hexadecimal."""
+    digest = hashlib.sha256()
+    tar.write(members(image), digest.update, mtime=0, digested=False)
+    return digest.hexdigest()
+
+
+def begins(image: Image, path: Path) -> bool:
+    """Tell whether a file begins as the image's archive does, with the index that names it."""
+    start = io.BytesIO()
+    tar.write(itertools.islice(members(image), _NAMING), start.write, mtime=0, digested=False)
+    own = start.getvalue()[: -tar.END]
+    try:
+        with path.open("rb") as stream:
+            return stream.read(len(own)) == own
+    except OSError:
+        return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from rockery import sbom
@@ -9,16 +10,21 @@ from rockery.image import Image
 from rockery.publish.replacement import replacement
 
 
-def write(image: Image, rock: Path) -> list[Path]:
+def write(image: Image, rock: Path, digest: Callable[[Path], str]) -> list[Path]:
     """Write the documents next to the archive ``rock``, under its name; return their paths.
+
+    Those whose ``digest`` tells that they are there stay as they are.
 
     Raises:
         SurroundingsError: the folder can't be written, or the disk is full.
     """
-    written = []
-    for ending, data in sbom.documents(image.layers).items():
-        path = rock.with_name(rock.name.removesuffix(".rock") + ending)
-        with replacement(path) as stream:
-            stream.write(data)
-        written.append(path)
-    return written
+    wanted = {
+        rock.with_name(rock.name.removesuffix(".rock") + ending): sha256
+        for ending, sha256 in sbom.digests(image.layers).items()
+    }
+    if any(not path.is_file() or digest(path) != wanted[path] for path in wanted):
+        for ending, data in sbom.documents(image.layers).items():
+            path = rock.with_name(rock.name.removesuffix(".rock") + ending)
+            with replacement(path) as stream:
+                stream.write(data)
+    return list(wanted)

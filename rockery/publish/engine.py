@@ -141,7 +141,7 @@ def _stream(sent: Iterable[Entry]) -> Iterator[bytes]:
 
     def fill(sink: BinaryIO) -> None:
         with contextlib.suppress(BrokenPipeError), sink:
-            tar.write(sent, sink.write, mtime=0)
+            tar.write(sent, sink.write, mtime=0, digested=False)
 
     thread = threading.Thread(target=fill, args=(os.fdopen(writer, "wb", 1 << 16),), daemon=True)
     thread.start()

@@ -17,10 +17,14 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rockery.base import Base
 from rockery.errors import Problem, ProjectError, SurroundingsError, UsageError
+from rockery.resolution.host_apt import PORTS, HostApt
 from rockery.store import Store
+
+if TYPE_CHECKING:
+    from rockery.base import Base
 
 #: Seconds for which a fetched index serves further resolutions.
 INDEX_LIFETIME = 600
@@ -28,20 +32,7 @@ INDEX_LIFETIME = 600
 #: Bytes that must be free for apt to go on.
 _LEAST_ROOM = 1 << 20
 
-#: Release names by which a host's own sources tell whose archive a mirror carries.
-_RELEASES = {
-    "debian": {"bullseye", "bookworm", "trixie", "forky", "sid", "stable", "testing", "unstable"},
-    "ubuntu": {"jammy", "noble", "oracular", "plucky", "questing", "resolute"},
-}
-
-#: The same as the archives' Release files say it: origin and label.
-_ORIGINS = {
-    "Debian/Debian": "debian",
-    "Debian/Debian-Security": "debian-security",
-    "Ubuntu/Ubuntu": "ubuntu",
-}
-_PORTS = "ubuntu-ports"
-_ARCHIVES = ("debian", "debian-security", "ubuntu", _PORTS)
+_ARCHIVES = ("debian", "debian-security", "ubuntu", PORTS)
 
 
 @dataclass(frozen=True)
@@ -108,8 +99,10 @@ class Mirrors:
             )
         return cls(given)
 
-    def locate(self, base: Base, architecture: str) -> dict[str, str]:
+    def locate(self, base: Base, architecture: str, host: HostApt) -> dict[str, str]:
         """Return the mirror of each of the base's archives; a missing security one is left out.
+
+        What is not given ``host`` tells.
 
         Raises:
             SurroundingsError: no mirror is known for the base's main archive.
@@ -120,13 +113,13 @@ class Mirrors:
 
         found: dict[str, str] = {}
         # Each asks apt, which takes a moment: the next only where the one before doesn't know.
-        for mirrors in (given, _fetched_mirrors, _configured_mirrors):
+        for mirrors in (given, host.fetched_mirrors, host.configured_mirrors):
             if missing := [archive for archive in base.archives if archive.name not in found]:
                 known = mirrors()
                 for archive in missing:
                     names = [archive.name]
                     if base.distribution == "ubuntu" and architecture != "amd64":
-                        names.insert(0, _PORTS)
+                        names.insert(0, PORTS)
                     if url := next((known[name] for name in names if name in known), None):
                         found[archive.name] = url
         main = base.archives[0].name
@@ -140,49 +133,6 @@ class Mirrors:
                 )
             )
         return found
-
-
-def _fetched_mirrors() -> dict[str, str]:
-    """Return the mirrors whose indexes the host's apt has, by the archive's name.
-
-    There each archive says itself what it is.
-    """
-    fields = "$(REPO_URI) $(ORIGIN)/$(LABEL)"
-    said = _ask_apt("apt-get", "indextargets", "--format", fields, "Created-By: Packages")
-    mirrors: dict[str, str] = {}
-    for line in said.splitlines():
-        url, _, origin = line.partition(" ")
-        if name := _ORIGINS.get(origin):
-            mirrors.setdefault(_PORTS if name == "ubuntu" and "ports" in url else name, url)
-    return mirrors
-
-
-def _configured_mirrors() -> dict[str, str]:
-    """Return the mirrors the host's apt is set up for, told by their releases' names.
-
-    Third parties use these names too, but for few suites; the distribution has several.
-    """
-    said = _ask_apt("apt-get", "update", "--print-uris")
-    suites: dict[str, dict[str, int]] = {}
-    for url, suite in re.findall(r"^'(\S+?/)dists/(\S+)/InRelease' ", said, re.MULTILINE):
-        release, _, part = suite.replace("/", "-").partition("-")
-        for distribution, releases in _RELEASES.items():
-            if release in releases and part in ("", "updates", "security", "backports"):
-                name = distribution
-                if distribution == "debian" and part == "security":
-                    name = "debian-security"
-                elif distribution == "ubuntu" and "ports" in url:
-                    name = _PORTS
-                urls = suites.setdefault(name, {})
-                urls[url] = urls.get(url, 0) + 1
-    return {name: max(urls, key=lambda url: urls[url]) for name, urls in suites.items()}
-
-
-def _ask_apt(*command: str) -> str:
-    done = subprocess.run(
-        command, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"}, check=False
-    )
-    return done.stdout
 
 
 class UnknownPackageError(ProjectError):
@@ -218,7 +168,7 @@ class Apt:
         self.store = store
         self.base = base
         self.architecture = architecture
-        self.locations = mirrors.locate(base, architecture)
+        self.locations = mirrors.locate(base, architecture, HostApt(store))
         identity = [base.name, architecture, sorted(self.locations.items())]
         identity.append(hashlib.sha256(base.keyring.read_bytes()).hexdigest())
         self.name = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]

@@ -6,7 +6,6 @@ Importing this costs nothing; the libraries that make the documents are imported
 
 from __future__ import annotations
 
-import tarfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,12 +43,25 @@ def entries(store: Store, bill: Bill) -> list[Entry]:
     return [file(path, (folder / Path(path).name).read_bytes()) for path in DOCUMENTS]
 
 
+def digests(layers: Iterable[Layer]) -> dict[str, str]:
+    """Return the SHA-256 of the documents in a rock's layers, as :func:`documents` has them."""
+    return {
+        DOCUMENTS[entry["path"]]: entry["sha256"]
+        for layer in layers
+        if layer.title == TITLE
+        for entry in layer.entries()
+        if entry["path"] in DOCUMENTS
+    }
+
+
 def documents(layers: Iterable[Layer]) -> dict[str, bytes]:
     """Return the documents in a rock's layers, by how their files beside the rock end."""
     found = {}
     for layer in layers:
         if layer.title != TITLE:
             continue
+        import tarfile
+
         with layer.plain() as plain, tarfile.open(fileobj=plain, mode="r|") as archive:
             for member in archive:
                 if ending := DOCUMENTS.get(member.name):

@@ -14,7 +14,18 @@ from pathlib import Path
 from rockery.errors import Problem, SurroundingsError
 
 #: What the store holds; each is a folder below its root.
-KINDS = ("layers", "packages", "trees", "resolutions", "components", "verdicts", "projects")
+KINDS = (
+    "layers",
+    "packages",
+    "trees",
+    "resolutions",
+    "components",
+    "verdicts",
+    "answers",
+    "digests",
+    "receipts",
+    "projects",
+)
 
 #: What else lies in it: tools' own caches, locks, and what is being written.
 _OTHERS = ("craft", "indexes", "locks", "tmp", "uv")
@@ -61,8 +72,10 @@ class Store:
             yield content
             with _disk_problems(self.root):
                 target.parent.mkdir(parents=True, exist_ok=True)
-                if replace and target.exists():
-                    target.rename(folder / "replaced")
+                if replace:
+                    # Another process may be replacing it too.
+                    with contextlib.suppress(FileNotFoundError):
+                        target.rename(folder / "replaced")
                 try:
                     content.rename(target)
                 except OSError as error:

@@ -119,3 +119,14 @@ def test_a_layer_is_a_readable_gzip_tar(layers: list[Layer]) -> None:
     with tarfile.open(fileobj=io.BytesIO(layers[0].blob.read_bytes()), mode="r:gz") as opened:
         assert opened.getnames() == ["srv", "srv/file0"]
         assert {member.mtime for member in opened} == {0}
+
+
+def test_an_archive_that_is_there_is_known_by_its_start_and_its_digest(
+    image: Image, layers: list[Layer], tmp_path: Path
+) -> None:
+    path = tmp_path / "hello.rock"
+    assert not archive.begins(image, path)
+    archive.write(image, path)
+    assert archive.begins(image, path)
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == archive.digest(image)
+    assert not archive.begins(assemble(layers[:1], SETTINGS, 0), path)

@@ -8,6 +8,7 @@ import pytest
 from rockery.base import load
 from rockery.errors import SurroundingsError
 from rockery.resolution.apt import Mirrors
+from rockery.resolution.host_apt import HostApt
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def test_the_hosts_own_mirrors_serve_its_distribution(host: Path) -> None:
         "deb http://mirror.example/other/debian-security bookworm-security main\n"
         "deb http://third.example/packages stable main\n"
     )
-    assert Mirrors({}).locate(load("debian@13"), "amd64") == {
+    assert Mirrors({}).locate(load("debian@13"), "amd64", HostApt()) == {
         "debian": "http://mirror.example/debian/",
         "debian-security": "http://mirror.example/other/debian-security/",
     }
@@ -46,24 +47,30 @@ def test_a_mirror_that_is_given_wins(host: Path, monkeypatch: pytest.MonkeyPatch
         "ROCKERY_MIRRORS", "debian=http://env.example/debian ubuntu=http://u.example/"
     )
     mirrors = Mirrors.from_words(["debian=https://word.example/debian"])
-    assert mirrors.locate(load("debian@12"), "amd64") == {"debian": "https://word.example/debian/"}
-    assert mirrors.locate(load("ubuntu@24.04"), "amd64") == {"ubuntu": "http://u.example/"}
+    assert mirrors.locate(load("debian@12"), "amd64", HostApt()) == {
+        "debian": "https://word.example/debian/"
+    }
+    assert mirrors.locate(load("ubuntu@24.04"), "amd64", HostApt()) == {
+        "ubuntu": "http://u.example/"
+    }
     assert "debian=http" in os.environ["ROCKERY_MIRRORS"]
 
 
 def test_ubuntu_on_other_machines_is_in_its_ports_archive(host: Path) -> None:
     host.write_text("deb http://ports.example/ubuntu-ports noble main\n")
     base = load("ubuntu@24.04")
-    assert Mirrors({}).locate(base, "arm64") == {"ubuntu": "http://ports.example/ubuntu-ports/"}
+    assert Mirrors({}).locate(base, "arm64", HostApt()) == {
+        "ubuntu": "http://ports.example/ubuntu-ports/"
+    }
     given = Mirrors({"ubuntu": "http://one.example/", "ubuntu-ports": "http://two.example/"})
-    assert given.locate(base, "amd64") == {"ubuntu": "http://one.example/"}
-    assert given.locate(base, "arm64") == {"ubuntu": "http://two.example/"}
+    assert given.locate(base, "amd64", HostApt()) == {"ubuntu": "http://one.example/"}
+    assert given.locate(base, "arm64", HostApt()) == {"ubuntu": "http://two.example/"}
 
 
 def test_without_a_mirror_the_ways_out_are_named(host: Path) -> None:
     host.write_text("deb http://mirror.example/debian bookworm main\n")
     with pytest.raises(SurroundingsError) as caught:
-        Mirrors({}).locate(load("ubuntu@24.04"), "amd64")
+        Mirrors({}).locate(load("ubuntu@24.04"), "amd64", HostApt())
     (problem,) = caught.value.problems
     assert problem.message == (
         "cannot use base ubuntu@24.04: no mirror of the ubuntu archive is known here"

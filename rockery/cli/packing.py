@@ -1,0 +1,133 @@
+"""From a command line to a rock: packed or remembered, then written where it was asked for."""
+
+from __future__ import annotations
+
+import dataclasses
+from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rockery.cli import rockcraft, wishes
+from rockery.cli.screen import Screen
+from rockery.errors import Problem
+from rockery.store import Digests, Store
+
+if TYPE_CHECKING:
+    from rockery.image import Image
+    from rockery.pack import Outcome
+
+
+class Noted:
+    """The screen as a pack's watcher, which remembers what was said."""
+
+    def __init__(self, screen: Screen) -> None:
+        self.notes: list[Problem] = []
+        self.step, self.done = screen.step, screen.done
+        self._screen = screen
+
+    def note(self, problem: Problem) -> None:
+        """Say something that doesn't end the pack."""
+        self.notes.append(problem)
+        self._screen.note(problem)
+
+
+def packed(options: Namespace, screen: Screen, store: Store, *, verify: bool = True) -> Outcome:
+    """Pack the project for one platform; without ``verify`` its application is not imported."""
+    (outcome,) = rocks(options, screen, store, every=False, verify=verify)
+    return outcome
+
+
+def rocks(
+    options: Namespace,
+    screen: Screen,
+    store: Store,
+    *,
+    every: bool = True,
+    verify: bool = True,
+) -> Iterator[Outcome]:
+    """Pack the project for the platform that is asked for, else for ``every`` one of its own.
+
+    Where nothing has changed since the last pack, what that came to is the answer.
+    """
+    from rockery.pack import receipt
+
+    for sentence in rockcraft.without_effect(options):
+        screen.detail(sentence)
+    parts = getattr(options, "parts", ())
+    asked = wishes.packing(options)
+    asked = dataclasses.replace(asked, verify=asked.verify and verify)
+    before = receipt.state(asked, store)
+    if before and not parts and (found := receipt.find(asked, store, before, every=every)):
+        outcome, notes = found
+        for note in notes:
+            screen.note(note)
+        screen.detail("nothing has changed since the last pack")
+        yield outcome
+        return
+    from rockery.pack import image, planned, prepare, prepare_all
+
+    watcher = Noted(screen)
+    files = Digests(store, f"project {asked.folder.resolve()}")
+    prepared = prepare_all(asked, files.of) if every else (prepare(asked, files.of),)
+    rockcraft.check_parts(parts, prepared[0].parts.rock.parts)
+    if parts:
+        screen.detail("all parts are made: those that nothing changed cost nothing")
+    for note in prepared[0].notes:
+        watcher.note(note)
+    for one in prepared:
+        if len(prepared) > 1:
+            screen.say(f"for {one.platform}:")
+        plan, workshop = planned(one, store, watcher)
+        files.save()
+        made = image(plan, one, workshop, store).image
+        for note in one.parts.notes:
+            watcher.note(note)
+        said = plan.document()
+        name, version, platform = plan.rock.name, plan.version, plan.platform
+        outcome = receipt.Outcome(made, name, version, platform, said, len(prepared) == 1)
+        if before is not None and outcome.alone:
+            read = one.parts.python_request.digests
+            receipt.keep(asked, store, before, outcome, plan, read, watcher.notes, every=every)
+        yield outcome
+
+
+def written(
+    outcome: Outcome, folder: Path, screen: Screen, store: Store
+) -> tuple[Path, list[Path]]:
+    """Write the rock and its bill of materials into ``folder``, unless they are there.
+
+    Returns:
+        The path of the archive, and those of the bill's documents.
+    """
+    from rockery.publish import archive, bill
+
+    path = folder / outcome.file_name
+    files = Digests(store, f"rock {path.absolute()}")
+    if archive.begins(outcome.image, path) and files.of(path) == _digest(outcome.image, store):
+        screen.detail(f"{path.name} is as it was")
+    else:
+        title = f"writing {path.name}"
+        screen.step(title)
+        archive.write(outcome.image, path)
+        screen.done(title, f"{path.stat().st_size / 1e6:.1f} MB")
+    bills = bill.write(outcome.image, path, files.of)
+    files.save()
+    screen.detail(f"digest {outcome.image.digest}")
+    return path, bills
+
+
+def _digest(image: Image, store: Store) -> str:
+    """Return the SHA-256 of the image's archive, reading its layers once in their life."""
+    import hashlib
+
+    from rockery.publish import archive
+
+    name = hashlib.sha256(f"archive {image.digest} {image.settings.reference}".encode()).hexdigest()
+    found = store.get("answers", name)
+    if found is not None:
+        return (found / "digest").read_text()
+    digest = archive.digest(image)
+    with store.put("answers", name) as folder:
+        (folder / "digest").write_text(digest)
+    return digest
