@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from rock_metrics import check
 from rock_metrics.check import is_asgi_check
 from rock_metrics.logger import MetricsLogger, status_code
 
@@ -52,6 +53,25 @@ def test_only_a_check_from_this_machine_is_left_out(address: str, left_out: bool
     assert (logger.counted, logger.lines) == (([], []) if left_out else ([200], ["200 OK"]))
     scope = {"client": (address, 1), "headers": [(b"host", b"h"), (b"x-rock-check", b"ready")]}
     assert is_asgi_check(scope) is left_out
+
+
+@pytest.mark.parametrize(
+    ("address", "left_out"),
+    [("10.1.2.3", True), ("::ffff:10.1.2.3", True), ("192.0.2.7", True), ("fd00::5", True),
+     ("127.0.0.1", True), ("192.0.2.8", False), ("11.0.0.1", False), ("", False)],
+)  # fmt: skip
+def test_a_proxy_that_is_named_may_check(
+    address: str, left_out: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROCK_CHECKS_FROM", "10.0.0.0/8, 192.0.2.7,fd00::/8")
+    check._believed.cache_clear()
+    try:
+        environ = {"REMOTE_ADDR": address, "HTTP_X_ROCK_CHECK": "haproxy"}
+        assert check.is_wsgi_check(environ) is left_out
+        del environ["HTTP_X_ROCK_CHECK"]
+        assert not check.is_wsgi_check(environ)
+    finally:
+        check._believed.cache_clear()
 
 
 def test_without_the_header_loopback_counts() -> None:

@@ -9,6 +9,7 @@ stronger, in this order.
 ``ROCK_ACCESS_LOG``       ``text`` or ``json``: one line per request on standard output
 ``UVICORN_LOG_CONFIG``    see :mod:`rock_server.uvicorn_logging`
 ``ROCK_READY_PATH``       what the check ``ready`` asks the app for; else ``/``
+``ROCK_CHECKS_FROM``      see :mod:`rock_metrics.check`
 ========================= ==========================================================
 """
 
@@ -16,6 +17,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+
+from rock_metrics import check
 
 #: The value of ``workers`` and ``threads`` that means: nobody chose, apply the rule.
 UNCHOSEN = 0
@@ -41,7 +44,9 @@ def defaults(environ: Mapping[str, str]) -> dict[str, object]:
         # New in Gunicorn 25: with a read-only home it logs an error at each start.
         "control_socket_disable": True,
     }
-    ready_path(environ)  # only to refuse a bad one now
+    # Only to refuse bad ones now.
+    ready_path(environ)
+    _check_networks(environ)
     if os.access("/dev/shm", os.W_OK):  # noqa: S108 - not a temporary file, a file system
         # The worker's heartbeat file: without a /tmp Gunicorn doesn't start, and on a disk
         # that is busy a worker would look dead.
@@ -69,6 +74,17 @@ def ready_path(environ: Mapping[str, str]) -> str:
             f"cannot use ROCK_READY_PATH: {value!r} is not a path that begins with '/'"
         )
     return value
+
+
+def _check_networks(environ: Mapping[str, str]) -> None:
+    value = environ.get(check.VARIABLE, "")
+    try:
+        check.networks(value)
+    except ValueError as error:
+        raise BadVariableError(
+            f"cannot use {check.VARIABLE}: {value!r} is no list of addresses and networks, such "
+            f"as '10.0.0.0/8,192.0.2.1': {error}"
+        ) from error
 
 
 def _whole_number(

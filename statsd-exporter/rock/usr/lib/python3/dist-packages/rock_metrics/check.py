@@ -1,18 +1,26 @@
 """Requests of a health check: neither counted nor logged, and answered for their status.
 
-A Pebble check sends the header; the peer must be this machine, so that no client from
-outside can stay out of the log with it. Pebble takes any status but 20x for a failure,
-while an app that answers with a redirection, "not found" or "not authorised" is ready: so
-whatever is below 500 becomes 200 in the answer to a check.
+A Pebble check sends the header; the peer must be this machine, or a proxy that the variable
+``ROCK_CHECKS_FROM`` names, so that no client from outside can stay out of the log with it.
+Pebble takes any status but 20x for a failure, while an app that answers with a redirection,
+"not found" or "not authorised" is ready: so whatever is below 500 becomes 200 in the answer
+to a check.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from functools import cache
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
 #: The header that a check sends, with any value.
 HEADER = "X-Rock-Check"
+
+#: Addresses and networks of others whose checks are believed, with commas between them. They
+#: have to take the header away from requests that they pass on.
+VARIABLE = "ROCK_CHECKS_FROM"
 
 _WSGI_NAME = "HTTP_" + HEADER.upper().replace("-", "_")
 _ASGI_NAME = HEADER.lower().encode()
@@ -20,9 +28,14 @@ _ASGI_NAME = HEADER.lower().encode()
 WsgiApp = Callable[[MutableMapping[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
+def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Return what the value of ``ROCK_CHECKS_FROM`` names; raises ValueError for nonsense."""
+    return tuple(ip_network(word.strip()) for word in text.split(",") if word.strip())
+
+
 def is_wsgi_check(environ: Mapping[str, Any]) -> bool:
     """Tell whether a WSGI request is a check."""
-    return _WSGI_NAME in environ and _is_loopback(environ.get("REMOTE_ADDR"))
+    return _WSGI_NAME in environ and _is_believed(environ.get("REMOTE_ADDR"))
 
 
 def is_asgi_check(scope: MutableMapping[str, Any]) -> bool:
@@ -30,7 +43,7 @@ def is_asgi_check(scope: MutableMapping[str, Any]) -> bool:
     client = scope.get("client")
     return (
         client is not None
-        and _is_loopback(client[0])
+        and _is_believed(client[0])
         and any(name == _ASGI_NAME for name, _ in scope["headers"])
     )
 
@@ -85,5 +98,21 @@ def _is_ready(status: int | str) -> bool:
     return 200 <= int(status) < 500
 
 
-def _is_loopback(address: str | None) -> bool:
-    return address is not None and (address == "::1" or address.startswith(("127.", "::ffff:127.")))
+def _is_believed(address: str | None) -> bool:
+    if address is None:
+        return False
+    if address == "::1" or address.startswith(("127.", "::ffff:127.")):
+        return True
+    believed = _believed()
+    if not believed:
+        return False
+    try:
+        peer = ip_address(address.removeprefix("::ffff:"))
+    except ValueError:  # a peer on a Unix socket has none
+        return False
+    return any(peer in network for network in believed)
+
+
+@cache
+def _believed() -> tuple[IPv4Network | IPv6Network, ...]:
+    return networks(os.environ.get(VARIABLE, ""))
