@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rockery import __version__
 from rockery.cli import findings, result, rockcraft, wishes
+from rockery.cli.exporting import export as export
 from rockery.cli.running import run as run
 from rockery.cli.screen import Screen
 from rockery.errors import Problem, ProjectError, SurroundingsError, UsageError
@@ -32,6 +33,7 @@ NAMES = (
     "inspect",
     "clean",
     "migrate",
+    "export",
 )
 
 

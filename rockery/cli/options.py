@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from rockery import __version__
-from rockery.cli import commands, findings, rockcraft
+from rockery.cli import commands, exporting, findings, rockcraft
 
 _ABOUT = """\
 Pack a Flask or FastAPI project as a rock: a small, reproducible OCI image with
@@ -219,6 +219,13 @@ def parser(
     clean.add_argument("--platform", "--build-for", help=argparse.SUPPRESS)
     rockcraft.add_options(clean)
     _migrate(command("migrate", "say what of Flask stands between the project and FastAPI"))
+    exporting.add_options(
+        command(
+            "export",
+            "write what runs several replicas of the rock behind a load balancer, monitored",
+            "export compose --replicas 3",
+        )
+    )
 
     for name, about in rockcraft.STEPS.items():
         step = command(name, about, hidden=True)

@@ -39,5 +39,10 @@ class ImageSettings:
 
     @property
     def reference(self) -> str:
-        """The name in an engine: "hello:0.1"; a tag has fewer characters than a version."""
-        return f"{self.name}:{re.sub(r'[^A-Za-z0-9_.-]', '_', self.version)}"
+        """The name in an engine: "hello:0.1"."""
+        return reference(self.name, self.version)
+
+
+def reference(name: str, version: str) -> str:
+    """Return the name of an image in an engine; a tag has fewer characters than a version."""
+    return f"{name}:{re.sub(r'[^A-Za-z0-9_.-]', '_', version)}"

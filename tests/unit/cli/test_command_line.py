@@ -373,3 +373,51 @@ def test_the_page_is_what_the_parser_says() -> None:
     assert (ROOT / "docs/cli.md").read_text() == page.text(), (
         "run python -m rockery.cli.page > docs/cli.md"
     )
+
+
+# ---------------------------------------------------------------- export
+
+
+def test_export(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", "compose", "--replicas", "2"]) == 0
+    said = capsys.readouterr()
+    assert said.out == "fleet/compose\n"
+    assert "the image is hello:0.1" in said.err
+    assert "next: cd fleet/compose && docker compose up -d" in said.err
+    assert "hello-2:8000" in (project / "fleet/compose/haproxy/haproxy.cfg").read_text()
+    assert main(["export", "compose"]) == 1
+    assert "--force writes over it" in capsys.readouterr().err
+    assert main(["export", "compose", "--force", "--image", "r.example/hello:1"]) == 0
+    assert "kept fleet/compose/rock.env as it is" in capsys.readouterr().err
+    assert "r.example/hello:1" in (project / "fleet/compose/compose.yaml").read_text()
+    # What was exported doesn't ship.
+    assert main(["check", "--files"]) == 0
+    assert "the default ignore list has '/fleet/compose/'" in capsys.readouterr().out
+
+
+def test_export_many(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", "kubernetes", "--replicas", "30", "--output", "out"]) == 0
+    assert "maxReplicas: 30" in (project / "out/horizontalpodautoscaler.yaml").read_text()
+    assert main(["export", "kubernetes", "--copy-templates", "ours"]) == 0
+    assert "ours/deployment.yaml.j2\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["compose", "--max-replicas", "5"], "it belongs to 'export kubernetes'"),
+        (["kubernetes", "--port", "80"], "it belongs to 'export compose'"),
+        (["compose", "--replicas", "0"], "0 is not above 0"),
+        (["compose", "--port", "70000"], "70000 is not from 1 to 65535"),
+        (["kubernetes", "--max-replicas", "2"], "it is below the 3 of --replicas"),
+        (["compose", "--templates", "nowhere"], "there is no such folder"),
+        (["helm"], "invalid choice: 'helm'"),
+        ([], "required: "),
+    ],
+)
+def test_export_of_nonsense(
+    words: list[str], reason: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", *words]) == 2
+    assert reason in capsys.readouterr().err
+    assert not (project / "fleet").exists()
