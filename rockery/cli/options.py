@@ -15,7 +15,7 @@ _ABOUT = """\
 Pack a Flask or FastAPI project as a rock: a small, reproducible OCI image with
 Pebble, Gunicorn and request metrics. Needs no Docker, no root and no snap.
 
-  cd my-project                               # app.py, requirements.txt
+  cd my-project                              # app.py, requirements.txt
   {program} init --profile flask-framework     # writes rockcraft.yaml
   {program} pack --load                        # makes the rock, loads it into Docker
   docker run -p 8000:8000 -p 9102:9102 my-project:0.1

@@ -104,15 +104,20 @@ def detect(folder: Path, profiles: tuple[str, ...]) -> str:
     )
     document = Document.parse(text, FILES[0])
     reasons: dict[str, str] = {}
+    codes: set[str] = set()
     for name in profiles:
         data = {**document.data, "extensions": [name]}
         tried = attempt(Project(folder, folder / FILES[0], document, data))
-        against = [p.message for p in tried.problems if p.code != "python-conflict"]
+        against = [p for p in tried.problems if p.code != "python-conflict"]
         if against:
-            reasons[name] = against[0]
+            reasons[name] = against[0].message
+            codes.add(against[0].code)
     fitting = [name for name in profiles if name not in reasons]
     if len(fitting) == 1:
         return fitting[0]
+    remedy = f"add --profile, one of {', '.join(profiles)}"
+    if not fitting and codes == {"no-requirements"}:
+        remedy = "write requirements.txt: what the app needs, such as flask, a line each"
     seen = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))[:20]
     raise ProjectError(
         Problem(
@@ -120,7 +125,7 @@ def detect(folder: Path, profiles: tuple[str, ...]) -> str:
             + (f"{' and '.join(fitting)} fit" if fitting else "no profile fits"),
             "missing-profile",
             None,
-            f"add --profile, one of {', '.join(profiles)}",
+            remedy,
             (
                 *(f"{name}: {reason}" for name, reason in reasons.items()),
                 f"there is {', '.join(seen) if seen else 'nothing'}",

@@ -43,10 +43,20 @@ def connect() -> docker.DockerClient:
                 code="no-engine",
                 remedy="start one (on Debian and Ubuntu: apt-get install docker.io), or set "
                 "DOCKER_HOST; the .rock file is written without --load",
-                details=(str(error).splitlines()[0],),
+                details=(_reason(error),),
             )
         ) from error
     return client
+
+
+def _reason(error: Exception) -> str:
+    """Return why there is no engine; docker-py wraps a missing socket in several layers."""
+    if "FileNotFoundError" in str(error):
+        address = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+        return f"there is no socket {address.removeprefix('unix://')}"
+    if "PermissionError" in str(error):
+        return "this user may not use its socket: be root, or in the group docker"
+    return str(error).splitlines()[0]
 
 
 def load(client: docker.DockerClient, image: Image) -> str:

@@ -127,6 +127,8 @@ class Podman:
                 Problem("podman is not on PATH", "no-podman", remedy="apt-get install podman")
             )
         self._podman = found
+        # It may be there and lack what it needs to run anything as this user.
+        self._run("info")
         self._process: subprocess.Popen[bytes] | None = None
         self._name = f"rockery-{os.getpid()}"
 
@@ -173,10 +175,12 @@ class Podman:
     def _run(self, *words: str) -> None:
         done = subprocess.run([self._podman, *words], capture_output=True, text=True)
         if done.returncode:
+            said = done.stderr.strip().splitlines() or ["it says nothing"]
             raise SurroundingsError(
                 Problem(
-                    f"cannot run podman {words[0]}: {done.stderr.strip()}",
+                    f"cannot run podman {words[0]}: {said[-1]}",
                     "podman-failed",
                     remedy="see 'podman info'",
+                    details=tuple(said[:-1]),
                 )
             )
