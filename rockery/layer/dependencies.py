@@ -158,22 +158,6 @@ def _check(done: subprocess.CompletedProcess[str]) -> None:
     )
 
 
-def compile_bytecode(site: Path, target: PythonTarget, packages: str) -> None:
-    """Compile all modules below ``site`` as if they lay in ``packages``.
-
-    The files name no time and are never checked against their source (PEP 552): a layer's
-    files don't change.
-    """
-    subprocess.run(
-        [
-            *(str(target.interpreter), "-m", "compileall", "-q", "-j", str(os.cpu_count() or 1)),
-            *("--invalidation-mode", "unchecked-hash", "-s", str(site), "-p", packages, str(site)),
-        ],
-        env={"PATH": os.environ.get("PATH", ""), "PYTHONHASHSEED": "0"},
-        capture_output=True,
-    )
-
-
 def entries(site: Path, python: str, resolution: PythonResolution) -> Iterator[Entry]:
     """Give the files of a folder that uv installed into, at their places in the rock."""
     packages = f"usr/local/lib/python{python}/dist-packages"

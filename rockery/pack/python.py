@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rockery.errors import Problem, ProjectError, SurroundingsError
-from rockery.layer import Entry, Layer, Stored, dependencies, pkg_resources, tree
+from rockery.layer import Entry, Layer, Stored, bytecode, dependencies, pkg_resources, tree
 from rockery.pack.built import files_of
 from rockery.pack.host import host_architecture
 from rockery.pack.options import Options, Watcher
@@ -142,7 +142,7 @@ class PythonPackages:
                 copy = scratch / "modules" / file.path
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file.source, copy)
-        dependencies.compile_bytecode(scratch / "modules", self.target(), "/")
+        bytecode.compiled(scratch / "modules", self.target().interpreter, "/")
         for path in sorted((scratch / "modules").rglob("*.pyc")):
             place = path.relative_to(scratch / "modules").as_posix()
             yield Entry(place, "file", 0o644, content=Stored(path, path.stat().st_size))
@@ -152,7 +152,7 @@ class PythonPackages:
     ) -> Iterator[Entry]:
         dependencies.check_architecture(site, self._architecture)
         place = f"/usr/local/lib/python{target.version}/dist-packages"
-        dependencies.compile_bytecode(site, target, place)
+        bytecode.compiled(site, target.interpreter, place)
         for entry in dependencies.entries(site, target.version, resolution):
             # The list of packages is rockery's own, not a file of the part.
             own = entry.path.startswith(".rock/")

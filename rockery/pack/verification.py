@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from rockery.errors import Problem, ProjectError
 from rockery.image import Image
+from rockery.layer import bytecode
 from rockery.layer import key as layer_key
-from rockery.layer import tree
 from rockery.pack.act import Workshop
 from rockery.pack.host import host_architecture
 from rockery.store import Store
@@ -63,7 +63,7 @@ def _verdict(image: Image, application: Application, workshop: Workshop, store: 
         return Verdict(**values)
     title = f"importing {application}"
     workshop.watcher.step(title)
-    trees = [tree.unpacked(store, layer) for layer in image.layers]
+    trees = bytecode.startable(store, image.layers, image.settings.architecture)
     verdict = imported(application, trees)
     workshop.watcher.done(title, verdict.outcome)
     if verdict.outcome != "broken":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from rockery.errors import Problem, SurroundingsError
 from rockery.image import Image
-from rockery.layer import tree
+from rockery.layer import bytecode
 from rockery.run.runner import REPLACED, Wishes
 from rockery.store import Store
 from rockery.verify import view
@@ -34,7 +34,8 @@ class Embedded:
         wishes = self._wishes
         words = [*image.settings.entrypoint, *image.settings.command]
         words += ["--args", *wishes.arguments] if wishes.arguments else []
-        trees = [tree.unpacked(self._store, layer) for layer in image.layers]
+        architecture = image.settings.architecture
+        trees = bytecode.startable(self._store, image.layers, architecture, at_once=True)
         if self._running is not None:
             self._running.stop(REPLACED)
         self._running = view.start(

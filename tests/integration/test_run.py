@@ -132,6 +132,17 @@ def test_a_rock_dies_with_the_process_that_runs_it(tmp_path: Path, store: Path) 
         time.sleep(0.05)
 
 
+def test_without_an_engine_the_standard_library_is_compiled_once(
+    tmp_path: Path, store: Path
+) -> None:
+    run = Run(tmp_path, store, "--watch", "--engine", "embedded")
+    run.wait_for("Hello, world!")
+    text = run.app.read_text().replace('"Hello, world!\\n"', "f'{os.path.exists(json.__cached__)}'")
+    run.app.write_text(f"import json, os\n{text}")
+    run.wait_for("True")
+    assert run.interrupt() == INTERRUPTED
+
+
 def test_settings_of_gunicorn_keep_the_port(tmp_path: Path, store: Path) -> None:
     run = Run(tmp_path, store, "--engine", "embedded", "--env", "GUNICORN_CMD_ARGS=--workers 1")
     run.wait_for("Hello, world!")
