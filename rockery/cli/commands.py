@@ -175,8 +175,9 @@ def plan(options: Namespace, screen: Screen) -> int:
     from rockery.store import Store, default_root
 
     store = Store(default_root())
-    prepared = prepare_all(wishes.packing(options))
-    plans = [planned(one, store, screen)[0] for one in prepared]
+    with store.use():
+        prepared = prepare_all(wishes.packing(options))
+        plans = [planned(one, store, screen)[0] for one in prepared]
     if options.json:
         result.documents([made.document() for made in plans], "plans")
         return 0
@@ -195,16 +196,18 @@ def pack(options: Namespace, screen: Screen) -> int:
     """Make the rock of each platform; print the paths of the archives."""
     from rockery.cli import packing
     from rockery.pack import host_architecture
-    from rockery.store import Store, default_root
+    from rockery.store import Store, default_root, tidying
 
     folder = wishes.output(options)
     store = Store(default_root())
     documents = []
-    for outcome in packing.rocks(options, screen, store):
-        # Of several the engine gets the one that runs here: all have one name.
-        own = outcome.image.settings.architecture == host_architecture()
-        loads = options.load and (outcome.alone or own)
-        documents.append(_publish(outcome, folder, store, screen, options, loads=loads))
+    with store.use():
+        for outcome in packing.rocks(options, screen, store):
+            # Of several the engine gets the one that runs here: all have one name.
+            own = outcome.image.settings.architecture == host_architecture()
+            loads = options.load and (outcome.alone or own)
+            documents.append(_publish(outcome, folder, store, screen, options, loads=loads))
+    tidying.collect_by_itself(store)
     if options.json:
         result.documents(documents, "rocks")
     return 0
@@ -222,7 +225,7 @@ def _publish(
     """Write the rock of one platform; print its path, and return what --json tells of it."""
     from rockery.cli import packing
 
-    path, bills = packing.written(packed, folder, screen, store)
+    packed, path, bills = packing.published(packed, options, folder, screen, store)
     reference = failed = None
     if loads:
         from rockery.publish import engine
@@ -256,14 +259,15 @@ def step(options: Namespace, screen: Screen) -> int:
     from rockery.store import Store, default_root
 
     store = Store(default_root())
-    if options.step == "pull":
-        from rockery.pack import planned
+    with store.use():
+        if options.step == "pull":
+            from rockery.pack import planned
 
-        planned(_prepared(options, screen), store, screen)
-    else:
-        from rockery.cli import packing
+            planned(_prepared(options, screen), store, screen)
+        else:
+            from rockery.cli import packing
 
-        packing.packed(options, screen, store)
+            packing.packed(options, screen, store)
     screen.say(f"done; '{options.program} pack' makes the rock")
     return 0
 
@@ -282,28 +286,52 @@ def inspect(options: Namespace, screen: Screen) -> int:
 
 
 def clean(options: Namespace, screen: Screen) -> int:
-    """Forget what is stored of this project, or all of the store."""
+    """Forget what is stored of this project, or tidy all of the store."""
     from rockery.store import Store, default_root
 
     store = Store(default_root())
-    if options.all:
-        if options.program == "rockcraft":
-            raise UsageError(
-                Problem(
-                    "cannot empty the store under the name rockcraft",
-                    "shared-store",
-                    remedy="use 'rockery clean --all'",
-                )
-            )
-        store.clear()
-        screen.say(f"emptied {store.root}")
-        return 0
+    limits = (options.older_than, options.max_size)
+    if options.all or options.check or any(limit is not None for limit in limits):
+        return _tidy(options, screen, store)
     for sentence in rockcraft.without_effect(options):
         screen.detail(sentence)
     from rockery.pack.memory import forget
 
-    count = forget(store, options.folder)
-    screen.say(f"removed {count} layers of this project from {store.root}")
+    with store.use():
+        count, size = forget(store, options.folder)
+    screen.say(
+        f"removed {count} layers of this project from {store.root}: {result.size(size)} freed"
+    )
+    return 0
+
+
+def _tidy(options: Namespace, screen: Screen, store: Store) -> int:
+    """Do to the whole store what ``clean`` was asked for."""
+    from rockery.store import tidying
+
+    if options.program == "rockcraft":
+        raise UsageError(
+            Problem(
+                "cannot empty the store under the name rockcraft",
+                "shared-store",
+                remedy="use 'rockery clean --all', or another of its options",
+            )
+        )
+    if options.all:
+        freed = tidying.emptied(store)
+        screen.say(f"emptied {store.root}: {result.size(freed.size)} freed")
+        return 0
+    if options.check:
+        read, removed = tidying.verify(store)
+        for name in removed:
+            screen.say(f"removed {name}: the disk has damaged it, or it can't be checked")
+        screen.say(f"read {read} things in {store.root}, removed {len(removed)}")
+    if options.older_than is not None or options.max_size is not None:
+        freed = tidying.collect(store, older_than=options.older_than, max_size=options.max_size)
+        screen.say(
+            f"removed {freed.things} things from {store.root}: {result.size(freed.size)} freed, "
+            f"{result.size(freed.left)} left"
+        )
     return 0
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from rockery import __version__
-from rockery.cli import commands, exporting, findings, rockcraft
+from rockery.cli import commands, exporting, findings, quantities, rockcraft
 
 _ABOUT = """\
 Pack a Flask or FastAPI project as a rock: a small, reproducible OCI image with
@@ -212,9 +212,27 @@ def parser(
     inspect = command("inspect", "show what is in a rock", "inspect hello_0.1_amd64.rock")
     inspect.add_argument("rock", metavar="ROCK", type=Path, help="a .rock file")
     _json(inspect)
-    clean = command("clean", "forget what is stored of this project")
+    clean = command("clean", "forget what is stored of this project", "clean --older-than 30d")
     clean.add_argument(
         "--all", action="store_true", help="empty the whole store, which all projects share"
+    )
+    clean.add_argument(
+        "--verify",
+        dest="check",
+        action="store_true",
+        help="read all of the store, and remove what the disk has damaged",
+    )
+    clean.add_argument(
+        "--older-than",
+        metavar="AGE",
+        type=quantities.age,
+        help="remove what no project has used for so long, such as 30d, 12h or 2w",
+    )
+    clean.add_argument(
+        "--max-size",
+        metavar="SIZE",
+        type=quantities.size,
+        help="remove what was used longest ago until the store has this size, such as 5GB",
     )
     clean.add_argument("--platform", "--build-for", help=argparse.SUPPRESS)
     rockcraft.add_options(clean)

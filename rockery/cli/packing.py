@@ -12,10 +12,15 @@ from rockery.cli import rockcraft, wishes
 from rockery.cli.screen import Screen
 from rockery.errors import Problem
 from rockery.store import Digests, Store
+from rockery.store.damage import DamagedLayerError
 
 if TYPE_CHECKING:
     from rockery.image import Image
     from rockery.pack import Outcome
+
+
+#: How often damaged layers are made anew before the disk is given up.
+_MOST_DAMAGED = 3
 
 
 class Noted:
@@ -78,9 +83,16 @@ def rocks(
     for one in prepared:
         if len(prepared) > 1:
             screen.say(f"for {one.platform}:")
-        plan, workshop = planned(one, store, watcher)
-        files.save()
-        made = image(plan, one, workshop, store).image
+        for left in range(_MOST_DAMAGED, -1, -1):
+            try:
+                plan, workshop = planned(one, store, watcher)
+                files.save()
+                made = image(plan, one, workshop, store).image
+                break
+            except DamagedLayerError as error:
+                if not left:
+                    raise
+                _forget(error, screen, store)
         for note in one.parts.notes:
             watcher.note(note)
         said = plan.document()
@@ -90,6 +102,40 @@ def rocks(
             read = one.parts.python_request.digests
             receipt.keep(asked, store, before, outcome, plan, read, watcher.notes, every=every)
         yield outcome
+
+
+def published(
+    outcome: Outcome, options: Namespace, folder: Path, screen: Screen, store: Store
+) -> tuple[Outcome, Path, list[Path]]:
+    """Write the rock and its bill of materials into ``folder``, unless they are there.
+
+    A stored layer that the disk has damaged is made anew.
+
+    Returns:
+        What was packed, the path of the archive, and those of the bill's documents.
+    """
+    for _ in range(_MOST_DAMAGED):
+        try:
+            return outcome, *written(outcome, folder, screen, store)
+        except DamagedLayerError as error:
+            _forget(error, screen, store)
+        again = Namespace(**{**vars(options), "platform": outcome.platform})
+        remade = packed(again, screen, store)
+        outcome = dataclasses.replace(remade, alone=outcome.alone)
+    return outcome, *written(outcome, folder, screen, store)
+
+
+def _forget(error: DamagedLayerError, screen: Screen, store: Store) -> None:
+    """Remove damaged layers, so that they are made anew, and say so."""
+    for key, title in error.layers.items():
+        screen.note(
+            Problem(
+                f"the disk has damaged the stored layer {title!r}: it is made anew",
+                "damaged-layer",
+                remedy="'rockery clean --verify' finds all that is damaged",
+            )
+        )
+        store.remove("layers", key)
 
 
 def written(

@@ -22,11 +22,17 @@ _WRITING = {"WEB_CONCURRENCY": "1"}
 
 def run(options: Namespace, screen: Screen) -> int:
     """Pack and run the project until Ctrl-C, or until it ends by itself."""
-    from rockery.run import Watch, Wishes, choose
-    from rockery.run.runner import free_port
     from rockery.store import Store, default_root
 
     store = Store(default_root())
+    with store.use():
+        return _run(options, screen, store)
+
+
+def _run(options: Namespace, screen: Screen, store: Store) -> int:
+    from rockery.run import Watch, Wishes, choose
+    from rockery.run.runner import free_port
+
     # What changes while it is packed counts.
     watch = Watch(options.folder) if options.watch else None
     image = _image(options, screen, store)

@@ -114,7 +114,15 @@ def load(store: Store, layer_key: str) -> Layer | None:
     if folder is None:
         return None
     meta = json.loads((folder / "layer.json").read_text())
-    return Layer(key=layer_key, folder=folder, **meta)
+    layer = Layer(key=layer_key, folder=folder, **meta)
+    try:
+        whole = layer.blob.stat().st_size == layer.size
+    except FileNotFoundError:
+        whole = False
+    if not whole:  # a disk that lost power has cut it
+        store.remove("layers", layer_key)
+        return None
+    return layer
 
 
 def build(

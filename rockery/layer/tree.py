@@ -13,17 +13,27 @@ from pathlib import Path
 
 from rockery.layer.layer import Layer, key
 from rockery.store import Store
+from rockery.store.damage import SIGNS, DamagedLayerError
 
 RECIPE = 2
 
 
 def unpacked(store: Store, layer: Layer) -> Path:
-    """Return the folder with the layer's files, unpacking them where they aren't yet."""
+    """Return the folder with the layer's files, unpacking them where they aren't yet.
+
+    Raises:
+        DamagedLayerError: the blob isn't what it was.
+    """
     name = layer.diff_id.removeprefix("sha256:")
     folder = store.get("trees", name)
     if folder is None:
-        with store.put("trees", name) as content:
-            _unpack(layer, content)
+        with store.lock(f"tree-{name}"):
+            if store.get("trees", name) is None:
+                with store.put("trees", name) as content:
+                    try:
+                        _unpack(layer, content)
+                    except SIGNS as error:
+                        raise DamagedLayerError({layer.key: layer.title}) from error
         folder = store.get("trees", name)
         assert folder is not None
     return folder

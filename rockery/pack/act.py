@@ -46,6 +46,7 @@ from rockery.plan import (
 from rockery.plan.parts import Parts
 from rockery.project.schema import Part, RockFile
 from rockery.store import Store
+from rockery.store.damage import SIGNS
 
 
 class Workshop:
@@ -172,7 +173,10 @@ class Workshop:
         for other in FAMILIAR:
             found = load(self.store, compressed_key(content, other))
             if found is not None:
-                return recompress(self.store, key, found, scheme)
+                try:
+                    return recompress(self.store, key, found, scheme)
+                except SIGNS:
+                    self.store.remove("layers", found.key)  # it is made from its parts instead
         return None
 
     def _entries(self, planned: PlannedLayer, scratch: Path) -> Iterable[Entry]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rockery.layer import key as layer_key
+from rockery.layer import load
 from rockery.plan import BillSpec, FilesSpec, Plan
 from rockery.store import Store
 
@@ -37,14 +38,24 @@ def remember(store: Store, folder: Path, plan: Plan) -> None:
         (content / "packs.json").write_text(json.dumps({**kept, plan.platform: record}))
 
 
-def forget(store: Store, folder: Path) -> int:
-    """Remove what is stored of the project alone; return how many layers that were."""
+def forget(store: Store, folder: Path) -> tuple[int, int]:
+    """Remove what is stored of the project alone.
+
+    Returns:
+        How many layers that were, and their bytes with what was unpacked of them.
+    """
     keys = {key for record in _read(store, folder).values() for key in record["layers"]}
-    present = [key for key in keys if store.get("layers", key) is not None]
-    for key in present:
-        store.remove("layers", key)
+    present = [layer for key in keys if (layer := load(store, key)) is not None]
+    size = 0
+    for layer in present:
+        tree = layer.diff_id.removeprefix("sha256:")
+        if store.get("trees", tree) is not None:
+            store.remove("trees", tree)
+            size += layer.content_size
+        store.remove("layers", layer.key)
+        size += layer.size
     store.remove("projects", _key(folder))
-    return len(present)
+    return len(present), size
 
 
 def _read(store: Store, folder: Path) -> dict[str, Any]:

@@ -223,7 +223,10 @@ def _resolve_python(
     key = _python_key(prepared)
     resolved = None if prepared.options.refresh else python.stored(store, key)
     if resolved is None:
-        resolved = workshop.python.resolve(request, key)
+        with store.lock(f"python-{key}"):
+            # Another pack may have found it out while we waited.
+            resolved = None if prepared.options.refresh else python.stored(store, key)
+            resolved = resolved or workshop.python.resolve(request, key)
     _check_required(prepared, resolved)
     return resolved
 

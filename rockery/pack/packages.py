@@ -23,7 +23,7 @@ from rockery.project.schema import Part
 from rockery.resolution import distribution
 from rockery.resolution.apt import Apt, Package
 from rockery.resolution.distribution import DistributionResolution
-from rockery.store import Store
+from rockery.store import Store, is_sound
 
 #: What compiles C for a target, beside the compiler of the host.
 _SYSROOT = ("libc6-dev", "python3-dev")
@@ -60,15 +60,29 @@ class Packages:
 
     def members(self, packages: Sequence[Package]) -> list[composing.Member]:
         """Return packages with their contents, fetching and reading those the store lacks."""
-        missing = [p for p in packages if self._store.get("packages", p.sha256) is None]
-        if missing:
-            self._fetch(missing)
+        if self._missing(packages):
+            with self._store.lock("packages-fetched"):
+                # Another pack may have fetched them while we waited.
+                if missing := self._missing(packages):
+                    self._fetch(missing)
         members = []
         for package in packages:
             found = deb.contents(self._store, package.sha256, package.name, package.architecture)
             assert found is not None
             members.append(composing.Member(package, found))
         return members
+
+    def _missing(self, packages: Sequence[Package]) -> list[Package]:
+        """Return the packages that the store lacks, or has in a damaged form."""
+        missing = []
+        for package in packages:
+            folder = self._store.get("packages", package.sha256)
+            if folder is not None and not is_sound(folder, thorough=True):
+                self._store.remove("packages", package.sha256)
+                folder = None
+            if folder is None:
+                missing.append(package)
+        return missing
 
     def _fetch(self, packages: Sequence[Package]) -> None:
         if self._options.offline:
@@ -182,6 +196,7 @@ def resolve(
         SurroundingsError: an archive can't be reached.
     """
     apt = Apt(store, base, architecture, options.mirrors)
+    store.touch(apt.root)
     key = distribution.identity(base, architecture, words, bare=bare)
     key = hashlib.sha256(f"{key} {apt.name}".encode()).hexdigest()
     found = None if options.refresh else distribution.stored(store, key)

@@ -64,6 +64,7 @@ class PythonPackages:
         own = host_architecture()
         program = tree.interpreter(self._store, self._runs_from(), own, version)
         cache = self._store.root / "uv" / f"{self._parts.base.name}-{self._architecture}"
+        self._store.touch(cache)
         platform = None
         if self._architecture != own:
             major, minor = self._packages.libc()

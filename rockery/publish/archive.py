@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -14,6 +14,7 @@ from rockery.image.image import INDEX_TYPE, MANIFEST_TYPE, Image, canonical
 from rockery.layer import Entry, Inline, Layer, Stored, directory, tar
 from rockery.layer.compression import plain
 from rockery.publish.replacement import replacement
+from rockery.store.damage import DamagedLayerError
 
 #: How many of the first members name the image, and no blobs yet.
 _NAMING = 3
@@ -97,20 +98,37 @@ def path_of(digest: str) -> str:
     return f"blobs/{digest.replace(':', '/')}"
 
 
+def check(image: Image, digests: Mapping[str, str]) -> None:
+    """Compare the layers' digests with those of what was written, by path in the archive.
+
+    Raises:
+        DamagedLayerError: some are others.
+    """
+    named = [(layer, path_of(layer.digest)) for layer in image.layers]
+    damaged = {x.key: x.title for x, path in named if digests[path] != path.rpartition("/")[2]}
+    if damaged:
+        raise DamagedLayerError(damaged)
+
+
 def write(image: Image, path: Path) -> None:
     """Write the archive to ``path``; what is there stays whole until the new one is.
 
     Raises:
+        DamagedLayerError: the store has other bytes than a layer's digest says.
         SurroundingsError: the folder can't be written, or the disk is full.
     """
     with replacement(path) as stream:
-        tar.write(members(image), stream.write, mtime=0, digested=False)
+        check(image, tar.write(members(image), stream.write, mtime=0))
 
 
 def digest(image: Image) -> str:
-    """Return the SHA-256 of the archive that :func:`write` writes, in hexadecimal."""
+    """Return the SHA-256 of the archive that :func:`write` writes, in hexadecimal.
+
+    Raises:
+        DamagedLayerError: as :func:`write` does.
+    """
     digest = hashlib.sha256()
-    tar.write(members(image), digest.update, mtime=0, digested=False)
+    check(image, tar.write(members(image), digest.update, mtime=0))
     return digest.hexdigest()
 
 

@@ -22,18 +22,20 @@ def replacement(path: Path) -> Iterator[BinaryIO]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        temporary = Path(name)
+        descriptor, temporary = _opened(path)
         try:
             with open(descriptor, "wb", buffering=1 << 20) as stream:  # noqa: PTH123
                 yield stream
-            umask = os.umask(0)
-            os.umask(umask)
-            temporary.chmod(0o666 & ~umask)
+                stream.flush()
+                umask = os.umask(0)
+                os.umask(umask)
+                os.fchmod(descriptor, 0o666 & ~umask)
+                if temporary is None:
+                    temporary = _named(descriptor, path)
             temporary.replace(path)
         except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                temporary.unlink()
+            if temporary is not None:
+                temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
         reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror
@@ -44,3 +46,25 @@ def replacement(path: Path) -> Iterator[BinaryIO]:
                 remedy="free some space, or name another folder with --output",
             )
         ) from error
+
+
+def _opened(path: Path) -> tuple[int, Path | None]:
+    """Open a new file on the disk of ``path``, without a name where the system can do that.
+
+    Such a file is gone when its process is, even when that was killed.
+    """
+    with contextlib.suppress(OSError):
+        return os.open(path.parent, os.O_TMPFILE | os.O_WRONLY | os.O_CLOEXEC, 0o600), None
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    return descriptor, Path(name)
+
+
+def _named(descriptor: int, path: Path) -> Path:
+    """Give a file without a name one beside ``path``: only a name can replace another."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    # Only with a folder's descriptor does Python call linkat(2), which follows the link in /proc;
+    # the folder itself doesn't matter under an absolute path.
+    source = f"/proc/self/fd/{descriptor}"
+    os.link(source, temporary, src_dir_fd=descriptor, follow_symlinks=True)
+    return temporary

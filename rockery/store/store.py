@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
-import shutil
+import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from rockery.errors import Problem, SurroundingsError
+from rockery.errors import SurroundingsError
+from rockery.store import disk, lock
+from rockery.store.seal import is_sound, seal
 
 #: What the store holds; each is a folder below its root.
 KINDS = (
@@ -27,8 +29,27 @@ KINDS = (
     "projects",
 )
 
-#: What else lies in it: tools' own caches, locks, and what is being written.
-_OTHERS = ("craft", "indexes", "locks", "tmp", "uv")
+#: Kinds whose seal is looked at whenever they are read: they are small, and what decides
+#: what is packed.
+_CHECKED = frozenset(KINDS) - {"packages", "components", "trees"}
+
+#: Kinds that are not sealed: a tree's files are those of its layer.
+_UNSEALED = frozenset({"trees"})
+
+#: Seconds after which a use is noted anew.
+_USED_AGAIN = 3600
+
+#: Folders of tools' own caches.
+CACHES = ("craft", "indexes", "uv")
+
+#: What else lies in it: locks, and what is being written.
+_OTHERS = (*CACHES, "tmp", "locks")
+
+#: The lock that users of a store share, and who tidies it holds alone.
+IN_USE = "in-use"
+
+#: The lock that guards temporary folders which nobody owns yet.
+_TEMPORARY = "temporary"
 
 
 def default_root() -> Path:
@@ -43,16 +64,37 @@ class Store:
     """A folder per thing, named by its kind and its key.
 
     A thing that is there is whole: it was written under a temporary name and renamed.
-    Two processes that make the same thing at once both succeed; the first one stays.
+    Two processes that make the same thing at once both succeed; the first one stays. The
+    time of a thing's folder is when it was last used, to the hour.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def get(self, kind: str, key: str) -> Path | None:
-        """Return the folder of what is stored as ``key``, or None."""
+        """Return the folder of what is stored as ``key``, or None.
+
+        A small thing that the disk has damaged is removed, so that it is made anew.
+        """
         path = self._path(kind, key)
-        return path if path.is_dir() else None
+        try:
+            found = path.stat()
+        except OSError:
+            return None
+        if not stat.S_ISDIR(found.st_mode):
+            return None
+        # Looked at once more, because it may have been replaced between two reads.
+        if kind in _CHECKED and not is_sound(path) and not is_sound(path):
+            self.remove(kind, key)
+            return None
+        if time.time() - found.st_mtime > _USED_AGAIN:
+            self.touch(path)
+        return path
+
+    def touch(self, path: Path) -> None:
+        """Note that a folder of the store is used now; where nothing can be noted, nothing is."""
+        with contextlib.suppress(OSError):
+            os.utime(path)
 
     def keys(self, kind: str) -> list[str]:
         """Return the keys of everything of this kind, sorted."""
@@ -70,7 +112,9 @@ class Store:
             content = folder / "content"
             content.mkdir()
             yield content
-            with _disk_problems(self.root):
+            with disk.problems(self.root):
+                if kind not in _UNSEALED:
+                    seal(content)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 if replace:
                     # Another process may be replacing it too.
@@ -85,28 +129,57 @@ class Store:
     @contextlib.contextmanager
     def temporary(self) -> Iterator[Path]:
         """Give a folder on the store's own file system, deleted on leaving."""
-        with _disk_problems(self.root):
+        with disk.problems(self.root):
             parent = self.root / "tmp"
             parent.mkdir(parents=True, exist_ok=True)
-            folder = Path(tempfile.mkdtemp(dir=parent))
+            with self.lock(_TEMPORARY, shared=True):
+                folder = Path(tempfile.mkdtemp(dir=parent))
+                owned = lock.own(folder, wait=True)
         try:
-            with _disk_problems(self.root):
+            with disk.problems(self.root):
                 yield folder
         finally:
-            _remove_tree(folder)
+            disk.remove_tree(folder)
+            os.close(owned)
+
+    def sweep(self) -> int:
+        """Remove the temporary folders of processes that were killed; return how many."""
+        swept = 0
+        with contextlib.suppress(OSError, BlockingIOError):
+            names = [path for path in (self.root / "tmp").iterdir() if path.is_dir()]
+            if not names:
+                return 0
+            with self.lock(_TEMPORARY, wait=False):
+                for folder in names:
+                    with contextlib.suppress(OSError):
+                        owned = lock.own(folder, wait=False)
+                        disk.remove_tree(folder)
+                        os.close(owned)
+                        swept += 1
+        return swept
 
     @contextlib.contextmanager
-    def lock(self, name: str) -> Iterator[None]:
-        """Hold the lock ``name``; it is released when the process ends, however it ends."""
-        with _disk_problems(self.root):
-            folder = self.root / "locks"
-            folder.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+    def lock(self, name: str, *, shared: bool = False, wait: bool = True) -> Iterator[None]:
+        """Hold the lock ``name``; it is released when the process ends, however it ends.
+
+        Raises:
+            BlockingIOError: another holds it, and ``wait`` is False.
+        """
+        with lock.hold(self.root / "locks" / name, self.root, shared=shared, wait=wait):
             yield
-        finally:
-            os.close(descriptor)
+
+    @contextlib.contextmanager
+    def use(self) -> Iterator[None]:
+        """Keep everything in the store for as long as this lasts: nobody tidies it meanwhile.
+
+        What killed processes have left is swept away. A store that can't be written is used
+        as it is.
+        """
+        with contextlib.ExitStack() as held:
+            with contextlib.suppress(SurroundingsError):
+                held.enter_context(self.lock(IN_USE, shared=True))
+                self.sweep()
+            yield
 
     def remove(self, kind: str, key: str) -> None:
         """Remove a thing; a reader never sees half of it."""
@@ -116,12 +189,12 @@ class Store:
 
     def clear(self) -> None:
         """Remove everything of the store's, and nothing else that lies in its folder."""
-        with _disk_problems(self.root):
+        with disk.problems(self.root):
             if self.root.exists() and not self.root.is_dir():
                 raise NotADirectoryError(errno.ENOTDIR, "it is not a directory", str(self.root))
         for name in (*KINDS, *_OTHERS):
             if (self.root / name).is_dir():
-                _remove_tree(self.root / name)
+                disk.remove_tree(self.root / name)
         with contextlib.suppress(OSError):
             self.root.rmdir()
 
@@ -130,51 +203,3 @@ class Store:
         assert key, "a key names something"
         assert "/" not in key, key
         return self.root / kind / key
-
-
-@contextlib.contextmanager
-def _disk_problems(root: Path) -> Iterator[None]:
-    """Say what a full, read-only or forbidden disk means for the store."""
-    try:
-        yield
-    except OSError as error:
-        reasons = {
-            errno.ENOSPC: "the disk is full",
-            errno.EDQUOT: "the disk quota is used up",
-            errno.EROFS: "the file system is read-only",
-            errno.EACCES: "permission denied",
-            errno.EPERM: "operation not permitted",
-            errno.ENOTDIR: "it is no folder, or below something that is none",
-            errno.EEXIST: "it is no folder",
-            errno.ELOOP: "it is a link that leads to itself",
-            errno.ENAMETOOLONG: "its name is too long",
-        }
-        own = error.filename is None or Path(os.fsdecode(error.filename)).is_relative_to(root)
-        if error.errno not in reasons or not own:
-            raise
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        raise SurroundingsError(
-            Problem(
-                f"cannot write to the store {root}: {reasons[error.errno]}",
-                code="store-not-writable",
-                remedy=("free some space, or " if full else "")
-                + "set ROCKERY_STORE to a folder you can write to",
-                details=(str(error),) if error.filename else (),
-            )
-        ) from error
-
-
-def _remove_tree(folder: Path) -> None:
-    """Remove a folder, even one with directories that forbid writing."""
-
-    def make_writable(_function: object, path: str, _error: object) -> None:
-        with contextlib.suppress(OSError):
-            Path(path).parent.chmod(0o700)
-            Path(path).chmod(0o700)
-        with contextlib.suppress(OSError):
-            if Path(path).is_dir() and not Path(path).is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                Path(path).unlink()
-
-    shutil.rmtree(folder, onerror=make_writable)

@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "sbom": {"layer", "resolution", "store"},
     "image": {"layer"},
     "plan": {"base", "component", "layer", "project", "resolution", "sbom", "store"},
-    "publish": {"image", "layer", "sbom"},
+    "publish": {"image", "layer", "sbom", "store"},
     "pack": {
         *{"base", "component", "extension", "image", "layer", "part", "plan", "project"},
         *{"resolution", "sbom", "store", "verify"},

@@ -73,3 +73,20 @@ def test_a_link_in_its_place_is_replaced_and_not_followed(tmp_path: Path) -> Non
         stream.write(b"new")
     assert not (tmp_path / "x").is_symlink()
     assert (tmp_path / "kept").read_bytes() == b"kept"
+
+
+def test_it_has_no_name_before_the_end(tmp_path: Path) -> None:
+    """A process that is killed leaves nothing, where the file system can do that."""
+    with replacement(tmp_path / "x") as stream:
+        stream.write(b"new")
+        stream.flush()
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_without_files_that_have_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "O_TMPFILE", os.O_RDONLY)
+    for text in (b"old", b"new"):
+        with replacement(tmp_path / "x") as stream:
+            stream.write(text)
+        assert (tmp_path / "x").read_bytes() == text
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
