@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from rockery import extension
+from rockery.data import data_folder
 from rockery.errors import Problem, ProjectError, UsageError
 from rockery.extension import Expansion
 from rockery.image.settings import reference
@@ -21,6 +22,9 @@ _DAEMON = 584792
 
 _EXPORTER = "statsd-exporter"
 _LAUNCHER = "/usr/bin/rock-gunicorn"
+
+#: The beginning of variables that tell the launcher of servers it may be asked to be.
+_SERVER = "ROCK_SERVER_"
 
 #: What Pebble allows a service that says nothing.
 _KILL_DELAY = "5s"
@@ -156,10 +160,18 @@ def _served(rock: RockFile, expansion: Expansion) -> tuple[str, Service]:
 
 
 def _frameworks(rock: RockFile) -> Iterator[str]:
-    """Give those whose mapping of metrics the rock has."""
-    for part in rock.parts.values():
-        if (part.source or "").endswith("/statsd-exporter/mapping"):
-            yield from (name.removesuffix(".yaml") for name in part.organize)
+    """Give those whose metrics the rock has: by its mapping, and by its further servers."""
+    names = [
+        name.removesuffix(".yaml")
+        for part in rock.parts.values()
+        if (part.source or "").endswith("/statsd-exporter/mapping")
+        for name in part.organize
+    ]
+    names += [
+        name.removeprefix(_SERVER).lower() for name in rock.environment if name.startswith(_SERVER)
+    ]
+    rules = data_folder("statsd-exporter") / "prometheus"
+    yield from dict.fromkeys(name for name in names if (rules / f"{name}.rules.yaml").is_file())
 
 
 def _port(rock: RockFile) -> int:

@@ -97,6 +97,12 @@ def test_the_ready_path_of_the_environment(project: Project) -> None:
     assert fleet(folder, replicas=3).ready_path == "/ready"
 
 
+def test_a_rock_with_two_servers(project: Project) -> None:
+    folder = project(more="environment: {ROCK_SERVER_FASTAPI: 'main:app', ROCK_SERVER_X: 'x:x'}\n")
+    made = fleet(folder, replicas=3)
+    assert (made.frameworks, made.job) == (("flask", "fastapi"), "flask")
+
+
 def test_metrics_on_loopback_are_read_by_nobody(project: Project) -> None:
     folder = project(more="environment: {ROCK_METRICS_ADDRESS: '127.0.0.1:9102'}\n")
     assert fleet(folder, replicas=3).metrics_port is None
