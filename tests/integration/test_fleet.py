@@ -237,7 +237,7 @@ def proxied(fleet: Running) -> dict[str, float]:
 @pytest.mark.network
 def test_replaced_under_load_nothing_is_lost_or_miscounted(running: Running) -> None:
     before = containers(running)
-    with Clients("127.0.0.1", running.port, number=4, path="/status") as clients:
+    with Clients("127.0.0.1", running.port, number=4, path="/status", pause=0.02) as clients:
         until(lambda: clients.answered > 100, "100 are answered")
         said = running.run("./replace")
         answered = clients.answered

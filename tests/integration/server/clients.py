@@ -26,6 +26,8 @@ class Clients:
     number: int = 16
     keep: bool = False
     path: str = "/"
+    #: Seconds that a client waits after each answer: less than all of the machine is asked for.
+    pause: float = 0
     #: How many requests to make in all; None goes on until told to stop.
     total: int | None = None
     seen: Counter[str] = field(default_factory=Counter)
@@ -102,4 +104,6 @@ class Clients:
             length = next(line for line in head.split("\r\n") if line.startswith("content-length:"))
             await reader.readexactly(int(length.partition(":")[2]))
         self.seen[f"answered {head.split(None, 2)[1]}"] += 1
+        if self.pause:
+            await asyncio.sleep(self.pause)
         return self.keep and "\r\nconnection: close" not in head
