@@ -28,6 +28,7 @@ NAMES = (
     "explain",
     "expand-extensions",
     "plan",
+    "lock",
     "pack",
     "run",
     "inspect",
@@ -189,6 +190,34 @@ def plan(options: Namespace, screen: Screen) -> int:
             for layer in made.layers
         ]
         result.table(("layer", "action", "reason"), rows)
+    return 0
+
+
+def lock(options: Namespace, screen: Screen) -> int:
+    """Resolve all packages and write them down, or say whether that is still good."""
+    from rockery.pack import inputs_of, pin, prepare_all
+    from rockery.pack import lock as locking
+    from rockery.publish.replacement import replacement
+    from rockery.store import Store, default_root
+
+    every = prepare_all(wishes.packing(options))
+    path = options.folder / locking.FILE
+    known = locking.read(options.folder) if options.check or options.platform else None
+    if options.check:
+        if known is None:
+            raise ProjectError(
+                Problem(f"there is no {locking.FILE}", "lock-missing", remedy="run 'rockery lock'")
+            )
+        for one in every:
+            locking.check(known, one.platform, inputs_of(one))
+        screen.say(f"{locking.FILE} is up to date")
+        return 0
+    store = Store(default_root())
+    kept = dict(known.platforms) if known else {}
+    made = locking.Lock({**kept, **{one.platform: pin(one, store, screen) for one in every}})
+    with replacement(path) as stream:
+        stream.write(made.dump().encode())
+    result.path(path)
     return 0
 
 

@@ -197,6 +197,11 @@ def parser(
     plan = command("plan", "print what pack would do, and why", "plan --json")
     _packing(plan, platform)
     _json(plan)
+    lock = command("lock", "pin all packages in rockery.lock for the packs to come")
+    _packing(lock, platform)
+    lock.add_argument(
+        "--check", action="store_true", help="only say whether the lock fits the project's files"
+    )
     pack = command("pack", "make the rock", "pack --load")
     _packing(pack, platform)
     _verifying(pack)

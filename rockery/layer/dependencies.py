@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import dataclasses
 import hashlib
 import io
 import os
@@ -26,6 +27,9 @@ from rockery.resolution.python import PythonResolution, PythonTarget
 
 #: Raise it when the code below makes other bytes from the same inputs.
 RECIPE = 3
+
+#: How uv says what it builds with (0.5 to 0.9).
+_BUILT_WITH = re.compile(r"Installing build requirement: ([A-Za-z0-9._-]+)==([^\s,]+)")
 
 _LEFT_OUT = {".lock", "uv_cache.json", "uv_build.json"}
 _SHEBANG = re.compile(rb"\A#!.*python[^\n]*|\A#!/bin/sh\n'''exec' .*\n' '''", re.MULTILINE)
@@ -79,20 +83,91 @@ def install(
         ProjectError: a package doesn't build.
         SurroundingsError: the package index can't be reached, or the disk is full.
     """
+    _install(resolution, folder, projects, target, scratch, sysroot)
+    return scratch / "site"
+
+
+def build_requirements(
+    resolution: PythonResolution,
+    folder: Path,
+    projects: Sequence[str],
+    target: PythonTarget,
+    scratch: Path,
+    sysroot: Sysroot | None,
+) -> str:
+    """Build what has no wheel once more; return what that needed, pinned with hashes.
+
+    What two packages build with in two versions isn't pinned: a constraint can't say both.
+
+    Raises:
+        ProjectError, SurroundingsError: as :func:`install`.
+    """
+    cache = scratch / "cache"
+    if target.cache.is_dir():
+        # All that was downloaded, and nothing that was built: see how uv names its folders.
+        left_out = shutil.ignore_patterns("sdists-*", "builds-*", ".lock")
+        shutil.copytree(
+            target.cache, cache, symlinks=True, ignore=left_out, copy_function=_hard_link
+        )
+    target = dataclasses.replace(target, cache=cache)
+    said = _install(resolution, folder, projects, target, scratch, sysroot, loudness="--verbose")
+    versions: dict[str, set[str]] = {}
+    for name, version in _BUILT_WITH.findall(said):
+        versions.setdefault(name.lower(), set()).add(version)
+    wanted = scratch / "build.in"
+    agreed = {name: found for name, found in versions.items() if len(found) == 1}
+    wanted.write_text("".join(f"{name}=={found.pop()}\n" for name, found in sorted(agreed.items())))
+    if not agreed:
+        return ""
+    done = target.run(
+        *("pip", "compile", "--quiet", "--generate-hashes", "--no-deps", "--no-header"),
+        *("--no-annotate", "--no-emit-index-url", str(wanted)),
+        *("--python", str(target.interpreter), "--output-file", str(scratch / "build.txt")),
+        cwd=scratch,
+    )
+    _check(done)
+    return (scratch / "build.txt").read_text()
+
+
+def _hard_link(source: str, target: str) -> None:
+    os.link(source, target, follow_symlinks=False)
+
+
+def _install(
+    resolution: PythonResolution,
+    folder: Path,
+    projects: Sequence[str],
+    target: PythonTarget,
+    scratch: Path,
+    sysroot: Sysroot | None,
+    loudness: str = "--quiet",
+) -> str:
     site = scratch / "site"
     site.mkdir()
     pinned = scratch / "pinned.txt"
     pinned.write_text(resolution.text)
+    if resolution.build:
+        # Wheels that were built with something else lie in another cache.
+        digest = hashlib.sha256(resolution.build.encode()).hexdigest()[:16]
+        target = dataclasses.replace(
+            target, cache=target.cache.with_name(f"{target.cache.name}-{digest}")
+        )
     variables = sysroot.variables(target.cache) if sysroot and not resolution.wheels else {}
-    common = ["pip", "install", "--quiet", "--no-deps", "--link-mode", "hardlink"]
+    common = ["pip", "install", loudness, "--no-deps", "--link-mode", "hardlink"]
     common += [*target.choice, "--target", str(site)]
+    if resolution.build:
+        (scratch / "constraints.txt").write_text(resolution.build)
+        common += ["--build-constraints", str(scratch / "constraints.txt")]
+    said = ""
     if resolution.text.strip():
         done = target.run(*common, "--requirement", str(pinned), cwd=folder, variables=variables)
         _check(done)
+        said += done.stderr
     for project in projects:
         done = target.run(*common, str(folder / project), cwd=folder, variables=variables)
         _check(done)
-    return site
+        said += done.stderr
+    return said
 
 
 def check_architecture(site: Path, architecture: str) -> None:

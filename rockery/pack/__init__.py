@@ -17,11 +17,16 @@ if TYPE_CHECKING:
     from rockery.pack.pack import Prepared as Prepared
     from rockery.pack.pack import check_stored as check_stored
     from rockery.pack.pack import image as image
+    from rockery.pack.pack import inputs_of as inputs_of
+    from rockery.pack.pack import pin as pin
     from rockery.pack.pack import planned as planned
     from rockery.pack.pack import prepare as prepare
     from rockery.pack.pack import prepare_all as prepare_all
 
-_LATER = ("Packed", "Prepared", "check_stored", "image", "planned", "prepare", "prepare_all")
+_LATER = (
+    *("Packed", "Prepared", "check_stored", "image", "inputs_of", "pin"),
+    *("planned", "prepare", "prepare_all"),
+)
 
 __all__ = [
     "Compression",
@@ -33,6 +38,8 @@ __all__ = [
     "check_stored",
     "host_architecture",
     "image",
+    "inputs_of",
+    "pin",
     "planned",
     "prepare",
     "prepare_all",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rockery import base as bases
 from rockery.errors import Location, Problem, ProjectError, UsageError
 from rockery.image import Image, assemble
-from rockery.pack import verification
+from rockery.pack import lock, verification
 from rockery.pack.act import Workshop
 from rockery.pack.host import host_architecture
 from rockery.pack.memory import recall, remember
@@ -25,7 +25,7 @@ from rockery.plan.parts import Parts
 from rockery.plan.plan import Resolutions
 from rockery.project import schema
 from rockery.resolution import python
-from rockery.resolution.apt import UnknownPackageError
+from rockery.resolution.apt import Apt, Package, UnknownPackageError
 from rockery.store import Store, digest_of
 
 if TYPE_CHECKING:
@@ -131,13 +131,55 @@ def _platform(rock: schema.RockFile, wanted: str | None) -> str:
     return fitting[0] if fitting else next(iter(rock.platforms))
 
 
+def pin(prepared: Prepared, store: Store, watcher: Watcher) -> lock.Pinned:
+    """Resolve a project anew and return all that a pack of it is made from.
+
+    Raises:
+        ProjectError, SurroundingsError: as :func:`planned`.
+    """
+    fresh = dataclasses.replace(prepared.options, refresh=True)
+    prepared = dataclasses.replace(prepared, options=fresh)
+    found = _resolve(prepared, store, watcher, None)
+    parts, architecture = prepared.parts, prepared.architecture
+    workshop = Workshop(store, fresh, parts, architecture, watcher, found, _mtime())
+    resolved = _resolve_python(prepared, store, workshop, None)
+    sysroot: tuple[Package, ...] = ()
+    if resolved is not None:
+        if not resolved.wheels and architecture == host_architecture():
+            sysroot = found.compiled_against(parts.build_packages())
+        resolved = workshop.python.pin_builds(resolved, parts.build_packages())
+    return lock.Pinned(inputs_of(prepared), found.resolution, resolved, sysroot)
+
+
+def inputs_of(prepared: Prepared) -> dict[str, str]:
+    """Return what decides the resolution of a project for its platform."""
+    return lock.inputs(prepared.parts, prepared.parts.base, prepared.architecture)
+
+
+def _pinned(prepared: Prepared) -> lock.Pinned | None:
+    """Return what the project's lock pins, None without one."""
+    found = lock.read(prepared.options.folder)
+    if found is None:
+        return None
+    if prepared.options.refresh:
+        raise UsageError(
+            Problem(
+                f"cannot resolve anew: {lock.FILE} pins all packages",
+                "refresh-under-lock",
+                remedy="'rockery lock' resolves anew and writes it",
+            )
+        )
+    return lock.check(found, prepared.platform, inputs_of(prepared))
+
+
 def planned(prepared: Prepared, store: Store, watcher: Watcher) -> tuple[Plan, Workshop]:
     """Resolve what isn't resolved, then plan; of the disk only the store is written."""
     mtime = _mtime()
-    found = _resolve(prepared, store, watcher)
+    pinned = _pinned(prepared)
+    found = _resolve(prepared, store, watcher, pinned)
     options, parts, architecture = prepared.options, prepared.parts, prepared.architecture
     workshop = Workshop(store, options, parts, architecture, watcher, found, mtime)
-    resolutions = Resolutions(found.resolution, _resolve_python(prepared, store, workshop))
+    resolutions = Resolutions(found.resolution, _resolve_python(prepared, store, workshop, pinned))
 
     def planned_as(version: str) -> Plan:
         return plan(
@@ -193,8 +235,16 @@ def _mtime() -> int:
     )
 
 
-def _resolve(prepared: Prepared, store: Store, watcher: Watcher) -> Packages:
+def _resolve(
+    prepared: Prepared, store: Store, watcher: Watcher, pinned: lock.Pinned | None
+) -> Packages:
     options, parts = prepared.options, prepared.parts
+    if pinned is not None:
+        apt = Apt(store, parts.base, prepared.architecture, options.mirrors)
+        architecture = prepared.architecture
+        return Packages(
+            *(apt, pinned.distribution, store, architecture, options, watcher), pinned.sysroot
+        )
     try:
         return resolve(
             store,
@@ -215,12 +265,15 @@ def _resolve(prepared: Prepared, store: Store, watcher: Watcher) -> Packages:
 
 
 def _resolve_python(
-    prepared: Prepared, store: Store, workshop: Workshop
+    prepared: Prepared, store: Store, workshop: Workshop, pinned: lock.Pinned | None
 ) -> python.PythonResolution | None:
     request = prepared.parts.python_request
     if not request:
         return None
     key = _python_key(prepared)
+    if pinned is not None and pinned.python is not None:
+        _check_required(prepared, pinned.python)
+        return pinned.python
     resolved = None if prepared.options.refresh else python.stored(store, key)
     if resolved is None:
         with store.lock(f"python-{key}"):

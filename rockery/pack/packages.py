@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import shutil
 from collections.abc import Sequence
@@ -40,8 +41,10 @@ class Packages:
         architecture: str,
         options: Options,
         watcher: Watcher,
+        pinned_sysroot: Sequence[Package] | None = None,
     ) -> None:
         self.resolution = resolution
+        self._pinned_sysroot = pinned_sysroot
         self._apt = apt
         self._base = apt.base
         self._store = store
@@ -97,7 +100,10 @@ class Packages:
         self._watcher.step(f"fetching {len(packages)} packages")
         self._apt.update()
         with self._store.temporary() as folder:
-            archives = self._apt.download(packages, folder)
+            try:
+                archives = self._apt.download(packages, folder)
+            except SurroundingsError as error:
+                raise self._of_the_lock(error) from error
 
             def unpack(package: Package) -> None:
                 deb.unpack(self._store, package.sha256, archives[package.sha256])
@@ -106,6 +112,21 @@ class Packages:
                 list(pool.map(unpack, packages))
         size = sum(package.size for package in packages) / 1e6
         self._watcher.done(f"fetching {len(packages)} packages", f"{size:.1f} MB")
+
+    def _of_the_lock(self, error: SurroundingsError) -> SurroundingsError:
+        """Return the error with what helps where a lock names the packages."""
+        if self._pinned_sysroot is None:
+            return error
+        remedy = "'rockery lock' takes what there is now; or name a snapshot of the archive that "
+        remedy += "still has it (--mirror ARCHIVE=URL)"
+        return SurroundingsError(
+            *(
+                dataclasses.replace(problem, remedy=remedy)
+                if problem.code == "superseded-package"
+                else problem
+                for problem in error.problems
+            )
+        )
 
     def full_base(self) -> composing.Composition:
         """Return the composition of the full base."""
@@ -162,8 +183,7 @@ class Packages:
                 )
             )
             return None
-        self._apt.update(offline=self._options.offline)
-        wanted = self._apt.resolve((*_SYSROOT, *build_packages))
+        wanted = self.compiled_against(build_packages)
         key = layer_key("sysroot", 1, sorted(package.sha256 for package in wanted))
         folder = self._store.get("trees", key)
         if folder is None:
@@ -174,6 +194,13 @@ class Packages:
             folder = self._store.get("trees", key)
             assert folder is not None
         return Sysroot(folder, compiler)
+
+    def compiled_against(self, build_packages: Sequence[str]) -> tuple[Package, ...]:
+        """Return the packages that C is compiled against: those of a lock, or the newest."""
+        if self._pinned_sysroot:
+            return tuple(self._pinned_sysroot)
+        self._apt.update(offline=self._options.offline)
+        return self._apt.resolve((*_SYSROOT, *build_packages))
 
 
 def resolve(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from rockery.errors import Problem, ProjectError, SurroundingsError
@@ -106,6 +107,25 @@ class PythonPackages:
         self._watcher.done("resolving Python packages", f"{len(found.names)} packages")
         return found
 
+    def pin_builds(
+        self, resolution: PythonResolution, build_packages: Sequence[str]
+    ) -> PythonResolution:
+        """Return the resolution with what its packages are built with; all are built once."""
+        projects = [*resolution.local, *self._parts.python_projects]
+        if resolution.wheels and not projects:
+            return resolution
+        target = self.target()
+        sysroot = None if resolution.wheels else self._packages.sysroot(build_packages)
+        title = "building what has no wheel"
+        self._watcher.step(title)
+        with self._store.temporary() as scratch:
+            build_source.copy(self._parts.folder, scratch / "copy")
+            build = dependencies.build_requirements(
+                resolution, scratch / "copy", projects, target, scratch, sysroot
+            )
+        self._watcher.done(title, f"with {build.count('==')} packages")
+        return dataclasses.replace(resolution, build=build)
+
     def dependencies(self, spec: DependenciesSpec, scratch: Path) -> Iterator[Entry]:
         """Give the files of the layer of all packages that come from an index."""
         target = self.target()
@@ -129,7 +149,7 @@ class PythonPackages:
         """Give the files of a local project that is installed itself."""
         target = self.target()
         build_source.copy(spec.folder, scratch / "copy")
-        nothing = PythonResolution("", wheels=True, local=(), made="")
+        nothing = PythonResolution("", wheels=True, local=(), made="", build=spec.build)
         folder = scratch / "copy"
         site = dependencies.install(nothing, folder, (spec.path,), target, scratch, None)
         for entry in self._installed(site, Part(), nothing, target):

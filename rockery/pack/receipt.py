@@ -112,6 +112,8 @@ def _read(options: Options, store: Store) -> Iterator[Path]:
     if (resolutions := store.root / "resolutions").is_dir():
         yield resolutions
     root = options.folder.absolute()
+    if (lock := root / "rockery.lock").exists():
+        yield lock
     for entry in source.walk(root, lambda path: not build_source.holds(path)):
         if entry.kind == "file":
             yield root / entry.path

@@ -246,7 +246,10 @@ def _packages(
             yield (
                 "dependencies",
                 f"project {path}",
-                ProjectSpec(parts.folder, path, base, architecture, parts.project_facts(path)),
+                ProjectSpec(
+                    *(parts.folder, path, base, architecture, parts.project_facts(path)),
+                    resolutions.python.build,
+                ),
             )
 
 
@@ -295,6 +298,8 @@ def _inputs(
                 # What is compiled depends on the headers and on the compiler.
                 inputs += [dependencies.compiler_identity(), spec.build_packages]
                 inputs += [sorted(p.sha256 for p in found.runtime)]
+            if spec.resolution.build:
+                inputs.append(spec.resolution.build)
             if spec.script is not None:
                 inputs.append(_built(spec.script))
             recipe = dependencies.RECIPE * 1000 + tree.RECIPE
@@ -302,7 +307,8 @@ def _inputs(
             return recipe, inputs, {**read, **spec.resolution.names}
         case ProjectSpec():
             python = _python(spec.base.name, spec.architecture, found)
-            return dependencies.RECIPE, [python, sorted(spec.facts.items())], spec.facts
+            inputs = [python, sorted(spec.facts.items()), *([spec.build] if spec.build else [])]
+            return dependencies.RECIPE, inputs, spec.facts
         case BuiltSpec():
             return FILES_RECIPE, _built(spec), spec.facts
         case BillSpec():

@@ -80,13 +80,17 @@ class BuiltSpec:
 
 @dataclass(frozen=True)
 class ProjectSpec:
-    """A Python project of the folder, installed itself; ``facts`` as in :class:`BuiltSpec`."""
+    """A Python project of the folder, installed itself; ``facts`` as in :class:`BuiltSpec`.
+
+    ``build`` pins what builds it, in the form of a requirement file, or is empty.
+    """
 
     folder: Path
     path: str
     base: Base
     architecture: str
     facts: Mapping[str, str]
+    build: str
 
 
 @dataclass(frozen=True)

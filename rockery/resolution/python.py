@@ -48,13 +48,15 @@ class PythonResolution:
     """Exact versions with hashes, as a requirement file; ``made`` is when, in UTC.
 
     ``wheels`` says whether all of them have a wheel for the target, so that nothing is built.
-    ``local`` are projects of the folder that the files name with ``-e .`` or a path.
+    ``local`` are projects of the folder that the files name with ``-e .`` or a path. ``build``
+    pins what packages are built with, in the same form; without it that floats.
     """
 
     text: str
     wheels: bool
     local: tuple[str, ...]
     made: str
+    build: str = ""
 
     @property
     def names(self) -> dict[str, str]:
