@@ -208,19 +208,16 @@ def _is_looked_at(path: Path, folder: Path) -> bool:
 
 
 def _key(options: Options, *, every: bool) -> str:
-    asked = [
-        every,
-        str(options.folder.resolve()),
-        options.base,
-        options.build_base,
-        options.platform,
-        sorted(options.mirrors.given.items()),
-        sorted((name, str(path)) for name, path in options.binaries.given.items()),
-        sorted(options.environment.items()),
-        options.verify,
-        dataclasses.astuple(options.compression),
-    ]
-    return hashlib.sha256(json.dumps(asked).encode("utf-8", "surrogateescape")).hexdigest()
+    asked = {
+        **dataclasses.asdict(options),
+        "folder": options.folder.resolve(),
+        "every": every,
+        # Without the network the same comes out, and with --refresh there is no receipt.
+        "offline": False,
+        "refresh": False,
+    }
+    text = json.dumps(asked, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _settings(raw: dict[str, Any]) -> ImageSettings:

@@ -119,8 +119,8 @@ class Rounds:
 @pytest.mark.parametrize(
     ("kills", "at_once", "times"),
     [
-        pytest.param(6, 4, 1, id="some"),
-        pytest.param(200, 8, 5, id="many", marks=pytest.mark.soak),
+        pytest.param(4, 3, 1, id="some"),
+        pytest.param(200, 8, 1, id="many", marks=pytest.mark.soak),
     ],
 )
 def test_whatever_is_killed_the_rock_is_the_same(
@@ -133,6 +133,7 @@ def test_whatever_is_killed_the_rock_is_the_same(
         rounds.kill(attempt)
         if number % 20 == 0:
             rounds.check(attempt)
+            print(f"soak: {number} kills, {time.monotonic() - began:.0f} s", flush=True)
     rounds.check(attempt)
     for _ in range(times):
         rounds.at_once(at_once)
