@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rockery.data import VARIABLE
 from rockery.errors import Problem, ProjectError
-from rockery.extension.definition import names
+from rockery.extension.definition import absent, names
 from rockery.extension.expansion import Attempt, Expansion, Finding, attempt, wrong
 from rockery.project import Project, load, rules
 
@@ -48,9 +48,12 @@ def check(folder: Path, *, base: str | None = None, build_base: str | None = Non
     if expansion is not None and not problems:
         problems += rules.problems(expansion.data, expansion.where)
         problems += _missing_sources(expansion, folder)
+    notes = tried.notes
     if expansion is not None and not problems:
-        problems += _stored(project, tried, base, build_base)
-    return Report(tuple(problems), tried.notes, tried.findings, project, expansion)
+        found, more = _stored(project, tried, base, build_base)
+        problems += found
+        notes += more
+    return Report(tuple(problems), notes, tried.findings, project, expansion)
 
 
 def verdicts(project: Project) -> Iterator[Verdict]:
@@ -79,16 +82,50 @@ def _missing_sources(expansion: Expansion, folder: Path) -> Iterator[Problem]:
 
 def _stored(
     project: Project, tried: Attempt, base: str | None, build_base: str | None
-) -> tuple[Problem, ...]:
-    """Return what a stored resolution says, where only a resolution can tell."""
-    if not any(note.code == "indirect-requirement" for note in tried.notes):
-        return ()
+) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
+    """Return the problems and notes of a stored resolution, where only a resolution can tell."""
+    if not (
+        any(note.code == "indirect-requirement" for note in tried.notes)
+        or _has_left(project, tried)
+    ):
+        return (), ()
     from rockery.pack import Options, check_stored, prepare
     from rockery.store import Store, default_root
 
     try:
         wanted = Options(project.folder, base=base, build_base=build_base)
-        check_stored(prepare(wanted), Store(default_root()))
+        stored = check_stored(prepare(wanted), Store(default_root()))
+        return (), stored or tuple(_asked_for(project, tried))
     except ProjectError as error:
-        return error.problems
-    return ()
+        return error.problems, ()
+
+
+def _has_left(project: Project, tried: Attempt) -> bool:
+    """Tell whether there are signs of a server that the project no longer declares.
+
+    A requirement that is named after it, or a file that belongs to it. Without a sign nothing
+    is looked up in the store, which would take longer than all else; a pack always does.
+    """
+    assert tried.expansion is not None
+    wanted = {each.name or "" for each in tried.requirements.wanted}
+    for definition in absent(tried.expansion.definitions, project.folder):
+        own, service = definition.own, str(definition.service)
+        if any(name in own.distributions or name.startswith(f"{service}-") for name in wanted):
+            return True
+        if any((project.folder / f).exists() for f in (*own.requirements, f"custom_{service}.py")):
+            return True
+    return False
+
+
+def _asked_for(project: Project, tried: Attempt) -> Iterator[Problem]:
+    """Give a note for what the project itself asks for of a server that it doesn't declare."""
+    assert tried.expansion is not None
+    for definition in absent(tried.expansion.definitions, project.folder):
+        for name in definition.own.distributions:
+            if found := tried.requirements.asks_for(name):
+                yield Problem(
+                    f"{name} is asked for, and {definition.name} is not declared",
+                    "left-behind",
+                    found.where,
+                    f"remove {name} from the requirements, or leave it if the app needs it",
+                )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
@@ -95,6 +95,22 @@ class WorkerRule:
 
 
 @dataclass(frozen=True)
+class Own:
+    """What belongs to this extension alone, so that it comes and goes with it.
+
+    ``requirements`` are requirement files and ``groups`` dependency groups that are installed
+    where the project has them. ``distributions`` are looked for where another extension that
+    serves an application is declared, and this one isn't.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = _CONFIG
+
+    requirements: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    distributions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Definition:
     """One extension.
 
@@ -120,6 +136,7 @@ class Definition:
     app_aliases: tuple[str, ...] = ()
     part_aliases: dict[str, str] = field(default_factory=dict)
     requires: Requires = field(default_factory=Requires)
+    own: Own = field(default_factory=Own)
     workers: tuple[WorkerRule, ...] = ()
 
 
@@ -141,6 +158,17 @@ def load_definition(name: str, project_folder: Path | None = None) -> Definition
         if "formerly:" in file.read_text() and name in (found := _read(known, file)).formerly:
             return found
     raise ProjectError(unknown(name, project_folder))
+
+
+def absent(declared: Iterable[Definition], project_folder: Path | None) -> Iterator[Definition]:
+    """Give the extensions that serve applications and aren't among the declared ones.
+
+    Nothing where none of the declared ones serves.
+    """
+    there = {each.name for each in declared if each.entrypoint}
+    for name in names(project_folder) if there else ():
+        if name not in there and (found := load_definition(name, project_folder)).entrypoint:
+            yield found
 
 
 def unknown(name: str, project_folder: Path | None, where: Location | None = None) -> Problem:
@@ -187,6 +215,7 @@ def _read(name: str, file: Path) -> Definition:
         entrypoint = _made(EntrypointRules, {**entrypoint, "evidence": evidence})
     nested = {
         "requires": _made(Requires, data.get("requires", {})),
+        "own": _made(Own, data.get("own", {})),
         "entrypoint": entrypoint,
         "workers": [_made(WorkerRule, each) for each in data.get("workers", ())],
     }

@@ -56,7 +56,8 @@ class Asked:
 
     ``part`` is the user's ``<extension>/dependencies``, ``where`` the position of a key in it.
     ``requires`` are the distributions of which one is needed, ``servers`` those that tell how
-    the application is served.
+    the application is served. ``own_requirements`` and ``own_groups`` are those that belong to
+    an extension, and count where the project has them.
     """
 
     name: str
@@ -65,6 +66,8 @@ class Asked:
     settings: Settings
     requires: tuple[str, ...] = ()
     servers: frozenset[str] = frozenset()
+    own_requirements: tuple[str, ...] = ()
+    own_groups: tuple[str, ...] = ()
 
     def texts(self, key: str) -> tuple[str, ...]:
         """Return the list that the user gives under ``key``."""
@@ -117,6 +120,18 @@ class _Gathering:
     notes: list[Problem] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        self.own_groups = tuple(self._own_groups())
+        self.groups = (*self.asked.settings.groups, *self.own_groups)
+
+    def _own_groups(self) -> Iterator[str]:
+        """Give the groups of the extensions that the project has and doesn't name itself."""
+        tables = [self.project.get(*path) for path in _GROUPS] if self.project else []
+        there = {name for table in tables if isinstance(table, dict) for name in table}
+        for name in self.asked.own_groups:
+            if name in there and name not in self.asked.settings.groups:
+                yield name
+
     def run(self) -> Dependencies:
         settings = self.asked.settings
         try:
@@ -134,9 +149,9 @@ class _Gathering:
             if lock.plugin == "python" and lock.file not in self.asked.texts("python-requirements"):
                 part["python-requirements"] = [lock.file]
             elif lock.plugin == "uv":
-                part |= _given("uv-extras", settings.extras) | _given("uv-groups", settings.groups)
+                part |= _given("uv-extras", settings.extras) | _given("uv-groups", self.groups)
             elif lock.plugin == "poetry":
-                part |= _given("poetry-with", settings.groups)
+                part |= _given("poetry-with", self.groups)
             self._passed_over(lock.file, (*PLUGINS, _REQUIREMENTS))
             self._unused(lock.choices, lock)
             return self._result(lock.file, part, found, lock)
@@ -183,7 +198,7 @@ class _Gathering:
         settings = self.asked.settings
         extras = (*settings.extras, *self.asked.texts("uv-extras"))
         groups = (
-            *settings.groups,
+            *self.groups,
             *self.asked.texts("uv-groups"),
             *self.asked.texts("poetry-with"),
         )
@@ -195,7 +210,7 @@ class _Gathering:
         if lock.choices or lock.plugin != "python":
             for kind, names in (("extra", extras), ("group", groups)):
                 for name in names:
-                    if (kind, name) not in lock.choices:
+                    if (kind, name) not in lock.choices and name not in self.own_groups:
                         self.problems.append(self._unknown(kind, name, file, lock.choices))
         return lock
 
@@ -262,6 +277,10 @@ class _Gathering:
         if (self.folder / _REQUIREMENTS).is_file():
             source, own = _REQUIREMENTS, (_REQUIREMENTS,)
             found += read(self.folder, _REQUIREMENTS, self.target)
+        for file in self.asked.own_requirements:
+            if (self.folder / file).is_file():
+                source, own = source or file, (*own, file)
+                found += read(self.folder, file, self.target)
         if self.project is not None and self.project.installable:
             source = source or pyproject.FILE
             found += self._declared(self.project)
@@ -328,8 +347,10 @@ class _Gathering:
         """Give the requirements of the extras and groups that the settings name."""
         settings = self.asked.settings
         known = set(self._declared_choices())
-        for kind, names in (("extra", settings.extras), ("group", settings.groups)):
+        for kind, names in (("extra", settings.extras), ("group", self.groups)):
             for name in names:
+                if (kind, name) not in known and name in self.own_groups:
+                    continue
                 if (kind, name) not in known:
                     self.problems.append(self._unknown(kind, name, pyproject.FILE, known))
                     continue
@@ -361,7 +382,7 @@ class _Gathering:
         used |= {
             ("group", name)
             for name in (
-                *settings.groups,
+                *self.groups,
                 *self.asked.texts("uv-groups"),
                 *self.asked.texts("poetry-with"),
             )
@@ -400,6 +421,8 @@ _TABLES = (
     ("extra", ("project", "optional-dependencies")),
     ("group", ("dependency-groups",)),
 )
+
+_GROUPS = (("dependency-groups",), ("tool", "poetry", "group"))
 
 
 def _given(key: str, values: Iterable[str]) -> dict[str, list[str]]:

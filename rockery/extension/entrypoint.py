@@ -134,7 +134,7 @@ class _Hunt:
         return None
 
     def _told(self, project: PyProject | None) -> Iterator[_Told]:
-        if own := self.settings.entrypoint:
+        if own := self.settings.entrypoint_of(self.service):
             yield _Told(own, self.settings.where(own), self.settings.source)
         for evidence in self.rules.evidence:
             if evidence.toml is not None:

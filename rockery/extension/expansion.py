@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +16,7 @@ from rockery.extension.dependencies import Asked, Dependencies
 from rockery.extension.entrypoint import Entrypoint
 from rockery.extension.merging import differing, merged
 from rockery.extension.plain import plain
-from rockery.extension.requirements import Target, first_name
+from rockery.extension.requirements import Requirements, Target, Wanted, first_name
 from rockery.extension.settings import Settings
 from rockery.project import Project, bases, document, pyproject, python, rules
 from rockery.project.document import Document
@@ -93,7 +94,8 @@ class Finding:
 class Attempt:
     """What came of expanding: an expansion where there are no problems.
 
-    ``findings`` are what detection went by, ``snippets`` what is added, for each extension.
+    ``findings`` are what detection went by, ``snippets`` what is added, for each extension;
+    ``requirements`` are what the project asks for.
     """
 
     expansion: Expansion | None
@@ -101,6 +103,7 @@ class Attempt:
     notes: tuple[Problem, ...]
     findings: dict[str, tuple[Finding, ...]]
     snippets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    requirements: Requirements = field(default_factory=Requirements)
 
 
 def expand(project: Project) -> Expansion:
@@ -129,14 +132,19 @@ def attempt(project: Project) -> Attempt:
     except ProjectError as error:
         return Attempt(None, error.problems, (), {})
     data = {key: value for key, value in project.data.items() if key != "extensions"}
+    serving = [each for each in found if each.entrypoint]
     work: list[_Expanding] = []
-    problems: list[Problem] = []
     for each in found:
-        one = _Expanding(project, each, data)
-        one.run()
-        problems += one.problems
+        work.append(_Expanding(project, each, data, serving))
+        data = work[-1].user
+    needed: Dependencies | None = None
+    for one in work:
+        one.user = data
+        needed = one.find(needed)
         data = one.user
-        work.append(one)
+    for one in work:
+        one.write()
+    problems = [problem for one in work for problem in one.problems]
     if not problems:
         problems += _clashes(project, work)
     notes = tuple(dict.fromkeys(note for one in work for note in one.notes))
@@ -166,7 +174,13 @@ def attempt(project: Project) -> Attempt:
         spelled,
     )
     snippets = {one.definition.name: one.snippet for one in work}
-    return Attempt(expansion, (), notes, findings, snippets)
+    requirements = needed.requirements if needed else Requirements()
+    return Attempt(expansion, (), notes, findings, snippets, requirements)
+
+
+def server_variable(service: str) -> str:
+    """Return the image's variable that says how the launcher serves with a second server."""
+    return f"ROCK_SERVER_{re.sub(r'[^A-Z0-9]', '_', service.upper())}"
 
 
 def ordered(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -200,12 +214,11 @@ def _definitions(project: Project, declared: Any) -> list[Definition]:
     found: list[Definition] = []
     problems: list[Problem] = []
     for index, name in enumerate(declared):
-        where = project.where("extensions", index)
         try:
             one = definitions.load_definition(str(name), project.folder)
         except ProjectError as error:
             problems += [
-                definitions.unknown(str(name), project.folder, where)
+                definitions.unknown(str(name), project.folder, project.where("extensions", index))
                 if problem.code == "unknown-extension"
                 else problem
                 for problem in error.problems
@@ -213,17 +226,6 @@ def _definitions(project: Project, declared: Any) -> list[Definition]:
             continue
         if one in found:
             continue
-        serving = [each for each in found if each.entrypoint]
-        if serving and one.entrypoint:
-            problems.append(
-                Problem(
-                    f"cannot use {one.name!r} beside {serving[0].name!r}: each serves an "
-                    "application on port 8000, and a rock serves one",
-                    "conflicting-extensions",
-                    where,
-                    "keep one of them",
-                )
-            )
         found.append(one)
     if problems:
         raise ProjectError(*problems)
@@ -231,11 +233,23 @@ def _definitions(project: Project, declared: Any) -> list[Definition]:
 
 
 class _Expanding:
-    """One extension at work on one project."""
+    """One extension at work on one project.
 
-    def __init__(self, project: Project, definition: Definition, user: dict[str, Any]) -> None:
+    ``serving`` are all that serve an application. The first of them has what they share: the
+    service, the packages and the project's files.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        definition: Definition,
+        user: dict[str, Any],
+        serving: Sequence[Definition],
+    ) -> None:
         self.project = project
         self.definition = definition
+        self.serving = serving
+        self.is_first = definition in serving[:1]
         self.notes: list[Problem] = []
         self.problems: list[Problem] = []
         self.findings: list[Finding] = []
@@ -243,6 +257,9 @@ class _Expanding:
         self.spelled: dict[str, str] = {}
         self.user = self._own_terms(user)
         self.snippet: dict[str, Any] = {}
+        self.needed: Dependencies | None = None
+        self.shipped: shipping.Shipping | None = None
+        self.worker = WorkerRule(use="")
         self.entrypoint: Entrypoint | None = None
         self.settings = Settings()
         base = user.get("build-base" if user.get("base") == bases.BARE else "base", "")
@@ -250,13 +267,14 @@ class _Expanding:
         self.python = bases.python_of(self.base) or "3.11"
         self.target = Target(self.python, _architecture(user.get("platforms")))
 
-    def run(self) -> None:
-        """Find everything out, collect what is wrong, render the snippet."""
+    def find(self, needed: Dependencies | None) -> Dependencies | None:
+        """Find everything out and collect what is wrong.
+
+        ``needed`` is what the first of those that serve has found that the project needs.
+        """
         self._check_base()
         if self.definition.entrypoint is None:
-            self.snippet = self._render(self._values())
-            self._check_parts()
-            return
+            return needed
         self._find("base", f"{self.base} has Python {self.python}", self.project.where("base"))
         try:
             project = pyproject.read(self.project.folder)
@@ -267,20 +285,31 @@ class _Expanding:
             self.settings = settings.read(self.project.folder, project)
         except ProjectError as error:
             self.problems += error.problems
-        needed = self._dependencies(project)
-        self._check_python(project, needed)
+        if needed is None:
+            needed = self._dependencies(project)
+            self._check_python(project, needed)
+            self._suggest_packages(needed)
+            self.needed = needed
+        else:
+            self._check_service()
         self._check_requires(needed)
-        self._suggest_packages(needed)
-        worker = self._worker(needed)
+        self.worker = self._worker(needed)
         self._find_entrypoint(project, self.definition.entrypoint)
-        shipped = self._ship()
-        self.notes += [*needed.notes, *shipped.notes]
-        self.problems += [*needed.problems, *shipped.problems]
-        # Whatever else is wrong, which parts there are is known.
-        self.snippet = self._render(
-            self._values() | self._values_of_application(needed, shipped, worker)
-        )
+        if self.is_first:
+            self.shipped = self._ship()
+            self.notes += [*needed.notes, *self.shipped.notes]
+            self.problems += [*needed.problems, *self.shipped.problems]
+        return needed
+
+    def write(self) -> None:
+        """Render the snippet: whatever is wrong, which parts there are is known."""
+        values = self._values()
+        if self.definition.entrypoint is not None:
+            values |= self._values_of_application()
+        self.snippet = self._render(values)
         self._check_parts()
+        if self.definition.entrypoint is not None and not (self.is_first or self.problems):
+            self._check_second()
 
     def _find(self, topic: str, text: str, where: Location | None = None) -> None:
         self.findings.append(Finding(topic, text, where))
@@ -305,21 +334,28 @@ class _Expanding:
         return {**user, "parts": renamed}
 
     def _part_name(self, name: str) -> str:
-        """Return the name of a part as this extension spells it."""
-        for known in (self.definition.name, *self.definition.formerly):
-            found = re.fullmatch(rf"{re.escape(known)}[/.](.+)", name)
-            if found:
-                part = self.definition.part_aliases.get(found[1], found[1])
-                return f"{self.definition.name}/{part}"
+        """Return the name of a part as this extension spells it.
+
+        What is written for another that serves is for the first, which has the parts: so the
+        order of the two can change, and nothing else has to.
+        """
+        for each in self.serving if self.is_first else (self.definition,):
+            for known in (each.name, *each.formerly):
+                found = re.fullmatch(rf"{re.escape(known)}[/.](.+)", name)
+                if found:
+                    part = each.part_aliases.get(found[1], found[1])
+                    return f"{self.definition.name}/{part}"
         return name
 
     def _app_part(self, part: dict[str, Any]) -> dict[str, Any]:
         changed = dict(part)
 
         app = self.definition.app or ""
+        others = (name for each in self.serving for name in (each.app or "", *each.app_aliases))
+        aliases = tuple(name for name in others if name and name != app)
 
         def own(path: Any) -> str:
-            return shipping.rewritten(str(path), app, self.definition.app_aliases)
+            return shipping.rewritten(str(path), app, aliases)
 
         for key in ("prime", "stage"):
             if isinstance(part.get(key), list):
@@ -362,7 +398,8 @@ class _Expanding:
     def _dependencies(self, project: pyproject.PyProject | None) -> Dependencies:
         servers = {
             first_name(text)
-            for rule in self.definition.workers
+            for each in self.serving
+            for rule in each.workers
             for text in (*rule.installed, *rule.packages)
         }
         asked = Asked(
@@ -370,8 +407,10 @@ class _Expanding:
             self._part("dependencies"),
             lambda *path: self._where("dependencies", *path),
             self.settings,
-            self.definition.requires.one_of,
+            tuple(name for each in self.serving for name in each.requires.one_of),
             frozenset(servers),
+            tuple(file for each in self.serving for file in each.own.requirements),
+            tuple(group for each in self.serving for group in each.own.groups),
         )
         found = dependencies.gather(self.project.folder, project, self.target, asked)
         if found.server_apart:
@@ -399,6 +438,51 @@ class _Expanding:
             self._find("python", f"{wish.source} asks for {wish.specifier}", wish.where)
         for firm, problem in python.conflicts(iter(wanted), self.base, self.python):
             (self.problems if firm else self.notes).append(problem)
+
+    def _check_service(self) -> None:
+        """Report what is written for a service that another one takes the place of."""
+        first, service = self.serving[0], self.definition.service
+        services = self.user.get("services")
+        given = services.get(service) if isinstance(services, dict) else None
+        if isinstance(given, dict) and not given.get("command"):
+            self.problems.append(
+                Problem(
+                    f"cannot use the service {service!r}: the web service of this rock is "
+                    f"{first.service!r}, named after the extension that is listed first",
+                    "renamed-service",
+                    self.project.where("services", str(service)),
+                    f"write it under {first.service!r}, or list {self.definition.name} first",
+                )
+            )
+
+    def _check_second(self) -> None:
+        """Report a snippet that can't stand beside the first one's, and tell of the choice."""
+        first, name = self.serving[0], str(self.definition.service)
+        services = self.snippet.get("services") or {}
+        variables = self.snippet.get("environment") or {}
+        index = list(self.project.data.get("extensions") or ()).index
+        where = self.project.where("extensions", 0)
+        with suppress(ValueError):
+            where = self.project.where("extensions", index(self.definition.name))
+        if name in services or server_variable(name) not in variables:
+            self.problems.append(
+                Problem(
+                    f"cannot use {self.definition.name!r} beside {first.name!r}: its snippet "
+                    "adds a service of its own, or not what starts it as another's second server",
+                    "conflicting-extensions",
+                    where,
+                    "keep one of them, or see 'first' in docs/extensions.md",
+                )
+            )
+            return
+        self.notes.append(
+            Problem(
+                f"the web service is {first.service!r}, after the extension that is listed "
+                f"first; SERVER_TYPE={name} serves with {name} instead",
+                "second-server",
+                where,
+            )
+        )
 
     def _move_to_server(self) -> None:
         """Take what only ``plugin: python`` knows to the part that has this plugin."""
@@ -619,25 +703,22 @@ class _Expanding:
     # --- the snippet --------------------------------------------------------------------
 
     def _worker(self, needed: Dependencies) -> WorkerRule:
-        for rule in self.definition.workers:
-            for what in rule.installed:
-                if found := needed.requirements.asks_for(what):
-                    self._find("worker", f"{rule.use}: {what} is asked for", found.where)
-                    return rule
-            if not rule.installed:
-                self._find("worker", f"{rule.use}: nothing asks for another")
-                return rule
-        return WorkerRule(use="")
+        rule, what, asked = _worker(self.definition, needed)
+        if asked is not None:
+            self._find("worker", f"{rule.use}: {what} is asked for", asked.where)
+        elif rule.use:
+            self._find("worker", f"{rule.use}: nothing asks for another")
+        return rule
 
-    def _python_parts(
-        self, needed: Dependencies, worker: WorkerRule
-    ) -> tuple[dict[str, Any], dict[str, Any] | None]:
-        """Return the part of the project's packages, and one of the server's own if need be."""
+    def _python_parts(self, needed: Dependencies) -> tuple[dict[str, Any], dict[str, Any] | None]:
+        """Return the part of the project's packages, and one of the servers' own if need be."""
         part = dict(needed.part)
+        chosen = [_worker(each, needed)[0] for each in self.serving]
+        servers = [package for rule in chosen for package in rule.packages]
         if needed.server_apart:
-            packages = list(worker.packages)
+            packages = list(dict.fromkeys(servers))
             return part, {"plugin": "python", "source": ".", "python-packages": packages}
-        packages = [*worker.packages, *part.pop("python-packages", ())]
+        packages = list(dict.fromkeys([*servers, *part.pop("python-packages", ())]))
         head = {key: part.pop(key) for key in ("plugin", "source")}
         return head | ({"python-packages": packages} if packages else {}) | part, None
 
@@ -650,23 +731,34 @@ class _Expanding:
             "python": self.python,
         }
 
-    def _values_of_application(
-        self, needed: Dependencies, shipped: shipping.Shipping, worker: WorkerRule
-    ) -> dict[str, Any]:
+    def _values_of_application(self) -> dict[str, Any]:
         """Return what the snippet of an extension that serves an application can name besides."""
         found = self.entrypoint
         path = found.path if found else ""
-        part, server = self._python_parts(needed, worker)
-        return {
+        values: dict[str, Any] = {
+            "first": self.is_first,
             "app": self.definition.app,
             "entrypoint": found.text if found else "app:app",
             "pythonpath": f"/{self.definition.app}/{path}" if path else "",
-            "worker": worker.use,
-            "dependencies": part,
-            "server": server,
-            "organize": shipped.organize,
-            "excludes": list(shipped.excludes),
+            "worker": self.worker.use,
+            "dependencies": {},
+            "server": None,
+            "organize": {},
+            "excludes": [],
+            "shared_app": f"/{self.serving[0].app}",
+            "server_variable": "",
         }
+        if self.needed is not None and self.shipped is not None:
+            part, server = self._python_parts(self.needed)
+            values |= {
+                "dependencies": part,
+                "server": server,
+                "organize": self.shipped.organize,
+                "excludes": list(self.shipped.excludes),
+            }
+            if len(self.serving) > 1:
+                values["server_variable"] = self.settings.server_variable or ""
+        return values
 
     def _render(self, values: dict[str, Any]) -> dict[str, Any]:
         from rockery.extension.snippet import render
@@ -676,6 +768,17 @@ class _Expanding:
         except ProjectError as error:
             self.problems += error.problems
             return {}
+
+
+def _worker(definition: Definition, needed: Dependencies) -> tuple[WorkerRule, str, Wanted | None]:
+    """Return the rule that counts, what it goes by, and where that is asked for."""
+    for rule in definition.workers:
+        for what in rule.installed:
+            if found := needed.requirements.asks_for(what):
+                return rule, what, found
+        if not rule.installed:
+            return rule, "", None
+    return WorkerRule(use=""), "", None
 
 
 def _architecture(platforms: Any) -> str:

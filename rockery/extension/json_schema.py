@@ -13,6 +13,7 @@ from rockery.extension.definition import (
     Definition,
     EntrypointRules,
     Evidence,
+    Own,
     Requires,
     WorkerRule,
 )
@@ -32,7 +33,13 @@ _MEANING: dict[type, dict[str, str]] = {
         "app-aliases": "what users may write in the place of `app`",
         "part-aliases": "parts of rockcraft's extension, by the part here that takes their place",
         "requires": "which distributions have to be among those installed",
+        "own": "what comes and goes with this extension",
         "workers": "the first that fits is the one that serves",
+    },
+    Own: {
+        "requirements": "requirement files, installed where the project has them",
+        "groups": "dependency groups, installed where the project has them",
+        "distributions": "what `rockery check` looks for where another extension serves alone",
     },
     Requires: {
         "one-of": "distributions of which one has to be installed",

@@ -5,6 +5,8 @@ They have files of their own because rockcraft refuses keys that it doesn't know
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -23,16 +25,25 @@ _TABLE = "[tool.rockery]"
 class Settings:
     """What the project says to rockery alone.
 
-    ``entrypoint`` is ``module:name``; ``extras`` and ``groups`` are of the project's own
-    dependencies; ``ignore`` holds lines as in ``.rockignore``. ``source`` names the place.
+    ``entrypoint`` is ``module:name``, or one for each service by its name; ``extras`` and
+    ``groups`` are of the project's own dependencies; ``ignore`` holds lines as in
+    ``.rockignore``; ``server_variable`` is one more environment variable that chooses the
+    server. ``source`` names the place.
     """
 
-    entrypoint: str | None = None
+    entrypoint: str | Mapping[str, str] | None = None
     extras: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    server_variable: str | None = None
     source: str = _TABLE
     _lines: tuple[str, ...] = ()
+
+    def entrypoint_of(self, service: str | None) -> str | None:
+        """Return where the application is that ``service`` serves."""
+        if self.entrypoint is None or isinstance(self.entrypoint, str):
+            return self.entrypoint
+        return self.entrypoint.get(service or "")
 
     def where(self, text: str) -> Location:
         """Return where ``text`` stands first."""
@@ -44,7 +55,10 @@ class Settings:
         return pyproject.FILE if self.source == _TABLE else FILE
 
 
-_KEYS = tuple(each.name for each in fields(Settings))[:4]
+_KEYS = tuple(each.name.replace("_", "-") for each in fields(Settings))[:5]
+
+#: Environment variables; longer names are refused, since a rock's manifest holds them.
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}", re.ASCII)
 
 
 def read(folder: Path, project: PyProject | None) -> Settings:
@@ -83,12 +97,11 @@ def _checked(table: Any, empty: Settings) -> Settings:
 
             message = f"cannot use {key!r} in {empty.source}: there is no such setting"
             problems.append(_problem(message + nearest(key, _KEYS), key, empty))
-        elif key == "entrypoint" and isinstance(value, str):
-            values[key] = value
-        elif key != "entrypoint" and _is_texts(value):
-            values[key] = tuple(value)
+            continue
+        needs, holds, kept = _KINDS.get(key, _TEXTS)
+        if holds(value):
+            values[key.replace("-", "_")] = kept(value)
         else:
-            needs = "a text" if key == "entrypoint" else "a list of texts"
             message = f"cannot use {key!r} in {empty.source}: it needs {needs}"
             problems.append(_problem(message, key, empty))
     if problems:
@@ -98,6 +111,25 @@ def _checked(table: Any, empty: Settings) -> Settings:
 
 def _is_texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
+def _is_entrypoint(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(isinstance(item, str) for item in value.values())
+    return isinstance(value, str)
+
+
+def _is_variable(value: Any) -> bool:
+    return isinstance(value, str) and _VARIABLE.fullmatch(value) is not None
+
+
+#: What a setting needs, whether a value is that, and how it is kept.
+_Kind = tuple[str, Callable[[Any], bool], Callable[[Any], Any]]
+_TEXTS: _Kind = ("a list of texts", _is_texts, tuple)
+_KINDS: dict[str, _Kind] = {
+    "entrypoint": ("a text, or one for each service", _is_entrypoint, lambda value: value),
+    "server-variable": ("the name of an environment variable", _is_variable, str),
+}
 
 
 def _problem(message: str, key: str, settings: Settings) -> Problem:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rockery import base as bases
 from rockery.errors import Location, Problem, ProjectError, UsageError
 from rockery.image import Image, assemble
-from rockery.pack import lock, verification
+from rockery.pack import lock, remains, verification
 from rockery.pack.act import Workshop
 from rockery.pack.host import host_architecture
 from rockery.pack.memory import recall, remember
@@ -271,29 +271,35 @@ def _resolve_python(
     if not request:
         return None
     key = _python_key(prepared)
-    if pinned is not None and pinned.python is not None:
-        _check_required(prepared, pinned.python)
-        return pinned.python
-    resolved = None if prepared.options.refresh else python.stored(store, key)
+    resolved = pinned.python if pinned is not None else None
+    if resolved is None and not prepared.options.refresh:
+        resolved = python.stored(store, key)
     if resolved is None:
         with store.lock(f"python-{key}"):
             # Another pack may have found it out while we waited.
             resolved = None if prepared.options.refresh else python.stored(store, key)
             resolved = resolved or workshop.python.resolve(request, key)
     _check_required(prepared, resolved)
+    for note in remains.of_another_server(prepared, resolved):
+        workshop.watcher.note(note)
     return resolved
 
 
-def check_stored(prepared: Prepared, store: Store) -> None:
+def check_stored(prepared: Prepared, store: Store) -> tuple[Problem, ...]:
     """Check what only a resolution can tell, where one is stored; nothing is resolved.
+
+    Returns notes of what a server that isn't declared has left behind.
 
     Raises:
         ProjectError: the resolved packages lack what an extension needs.
     """
-    if prepared.parts.python_request:
-        resolved = python.stored(store, _python_key(prepared))
-        if resolved is not None:
-            _check_required(prepared, resolved)
+    if not prepared.parts.python_request:
+        return ()
+    resolved = python.stored(store, _python_key(prepared))
+    if resolved is None:
+        return ()
+    _check_required(prepared, resolved)
+    return tuple(remains.of_another_server(prepared, resolved))
 
 
 def _python_key(prepared: Prepared) -> str:

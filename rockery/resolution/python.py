@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
@@ -49,7 +49,8 @@ class PythonResolution:
 
     ``wheels`` says whether all of them have a wheel for the target, so that nothing is built.
     ``local`` are projects of the folder that the files name with ``-e .`` or a path. ``build``
-    pins what packages are built with, in the same form; without it that floats.
+    pins what packages are built with, in the same form; without it that floats. ``via`` has
+    the packages that brought each, by normalised name, and none for those asked for.
     """
 
     text: str
@@ -57,6 +58,7 @@ class PythonResolution:
     local: tuple[str, ...]
     made: str
     build: str = ""
+    via: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def names(self) -> dict[str, str]:
@@ -142,7 +144,8 @@ def stored(store: Store, key: str) -> PythonResolution | None:
     if folder is None:
         return None
     raw = json.loads((folder / "python.json").read_text())
-    return PythonResolution(raw["text"], raw["wheels"], tuple(raw["local"]), raw["made"])
+    via = {name: tuple(names) for name, names in raw.get("via", {}).items()}
+    return PythonResolution(raw["text"], raw["wheels"], tuple(raw["local"]), raw["made"], via=via)
 
 
 def resolve(
@@ -170,7 +173,7 @@ def resolve(
             path.write_text("".join(f"{line}\n" for line in one.lines))
             inputs.append(str(path))
         done = target.run(
-            *("pip", "compile", "--quiet", "--generate-hashes", "--no-header", "--no-annotate"),
+            *("pip", "compile", "--quiet", "--generate-hashes", "--no-header"),
             *("--no-emit-index-url", "--no-strip-extras", "--emit-build-options"),
             *(*target.choice, "--output-file", str(scratch / "out.txt")),
             *(word for name in request.constraints for word in ("--constraint", name)),
@@ -179,7 +182,8 @@ def resolve(
         )
         if done.returncode:
             raise _problem(done, request)
-        text, local = _split_local((scratch / "out.txt").read_text(), folder)
+        text, via = _split_via((scratch / "out.txt").read_text())
+        text, local = _split_local(text, folder)
         text = _with_hashes(text, {n: found for one in locked for n, found in one.hashes.items()})
         (scratch / "pinned.txt").write_text(text)
         wheels = target.run(
@@ -189,7 +193,7 @@ def resolve(
             cwd=scratch,
         )
     made = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    resolution = PythonResolution(text, wheels.returncode == 0, tuple(local), made)
+    resolution = PythonResolution(text, wheels.returncode == 0, tuple(local), made, via=via)
     with store.put("resolutions", key, replace=True) as content:
         (content / "python.json").write_text(json.dumps(asdict(resolution)))
     return resolution
@@ -209,6 +213,24 @@ def _with_hashes(text: str, hashes: Mapping[str, frozenset[str]]) -> str:
         else:
             lines.append(" \\\n".join([requirement, *(f"    --hash={h}" for h in sorted(own))]))
     return "\n".join(lines) + "\n"
+
+
+def _split_via(text: str) -> tuple[str, dict[str, tuple[str, ...]]]:
+    """Part the pinned requirements from the comments that say which package brought each."""
+    kept: list[str] = []
+    via: dict[str, list[str]] = {}
+    name = ""
+    for line in text.splitlines():
+        if not line.lstrip().startswith("#"):
+            kept.append(line)
+            found = re.match(r"([A-Za-z0-9][A-Za-z0-9._-]*)", line)
+            name = canonicalize_name(found[1]) if found else name
+            continue
+        # A file that asks for it is named with its option or in parentheses.
+        who = line.strip().removeprefix("#").strip().removeprefix("via").strip()
+        if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", who):
+            via.setdefault(name, []).append(canonicalize_name(who))
+    return "".join(f"{line}\n" for line in kept), {key: tuple(who) for key, who in via.items()}
 
 
 def _split_local(text: str, folder: Path) -> tuple[str, list[str]]:
@@ -303,11 +325,16 @@ def _problem(
     )
 
 
-def locate(request: PythonRequest, name: str) -> Location | None:
-    """Return where a requirement file names the package ``name``."""
+def locate(request: PythonRequest, name: str, folder: Path | None = None) -> Location | None:
+    """Return where a requirement file names the package ``name``.
+
+    The files are in ``folder``; where it isn't given, beside what ``request.where`` names.
+    """
+    if folder is None:
+        folder = Path(request.where.file).parent if request.where else Path()
     wanted = re.sub(r"[-_.]+", "-", name).lower()
     for path in request.digests:
-        source = Path(request.where.file).parent / path if request.where else Path(path)
+        source = folder / path
         try:
             lines = source.read_text(encoding="utf-8-sig").splitlines()
         except (OSError, UnicodeDecodeError):

@@ -2,7 +2,8 @@
 
 Gunicorn (also as our launcher) and Uvicorn are understood, called by path or as
 ``python3 -m``, alone or below a wrapper such as ``ddtrace-run``. A command that goes
-through a shell, or that names no application (a configuration file may), gives none.
+through a shell, or that names no application (a configuration file may), gives none. For our
+launcher the environment may name further ones, which ``SERVER_TYPE`` chooses.
 """
 
 from __future__ import annotations
@@ -54,18 +55,20 @@ def applications(
     found = []
     for name, service in services.items():
         folder = posixpath.join("/", service.get("working-dir") or working_dir)
-        named = _named(str(service.get("command") or ""), folder)
-        if named:
-            own = {key: str(value) for key, value in (service.get("environment") or {}).items()}
-            found.append(
-                Application(service=name, environment={**(environment or {}), **own}, **named)
-            )
+        command = str(service.get("command") or "")
+        own = {key: str(value) for key, value in (service.get("environment") or {}).items()}
+        variables = {**(environment or {}), **own}
+        for named in (_named(command, folder), *_further(command, variables, folder)):
+            if named:
+                found.append(Application(service=name, environment=variables, **named))
     return tuple(found)
 
 
 # MODULE:ATTRIBUTE, or a factory's call.
 _WORD = re.compile(r"([\w.]+):([A-Za-z_][\w.]*)(?:\((.*)\))?", re.DOTALL)
 _MODULE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*")
+#: How the launcher's variables begin, each with the arguments for one more server.
+_SERVER = "ROCK_SERVER_"
 _SHELLS = {"sh", "bash", "dash", "ash", "zsh"}
 
 # Options without a value; all others take the next word. From "gunicorn --help" of 20.1
@@ -104,6 +107,17 @@ def _named(command: str, folder: str) -> dict[str, Any] | None:
         if program == "uvicorn":
             return _uvicorn(words[position + 1 :], folder)
     return None
+
+
+def _further(
+    command: str, environment: Mapping[str, str], folder: str
+) -> Iterator[dict[str, Any] | None]:
+    """Give the applications of a rock's further servers, if the launcher is what starts."""
+    if posixpath.basename(command.partition(" ")[0]) != "rock-gunicorn":
+        return
+    for variable, value in environment.items():
+        if variable.startswith(_SERVER):
+            yield _named(f"rock-gunicorn {value}", folder)
 
 
 def _gunicorn(words: Sequence[str], folder: str) -> dict[str, Any] | None:

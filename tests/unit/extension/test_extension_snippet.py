@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import product
 from typing import Any
 
 import jinja2
@@ -33,8 +34,11 @@ REFERENCE.policies["json.dumps_kwargs"] = {"sort_keys": False}
 @pytest.mark.parametrize("name", names())
 def test_ours_need_no_jinja(name: str) -> None:
     snippet = load_definition(name).snippet
-    for truth in (True, False):
+    for truth, first in product((True, False), repeat=2):
         values: dict[str, Any] = {
+            "first": first,
+            "shared_app": "/flask/app",
+            "server_variable": "OUR_SERVER" if truth else "",
             "entrypoint": "app:app",
             "pythonpath": "/flask/app/src" if truth else "",
             "worker": "sync",

@@ -66,3 +66,14 @@ def test_services_environment_is_above_the_images() -> None:
     (found,) = applications(services, environment={"A": "0", "C": "3"})
     assert found.service == "web"
     assert found.environment == {"A": "1", "B": "two", "C": "3"}
+
+
+def test_further_servers_of_the_launcher() -> None:
+    services = {"flask": {"command": "/usr/bin/rock-gunicorn 'app:app' -k [ sync ]"}}
+    environment = {"ROCK_SERVER_FASTAPI": "'main:make(1)' -k uvicorn --pythonpath /flask/app/src"}
+    first, second = applications(services, environment=environment)
+    assert str(first) == "app:app"
+    assert str(second) == "main:make(1)"
+    assert second.path == ("/flask/app/src",)
+    services = {"flask": {"command": "gunicorn app:app"}}
+    assert len(applications(services, environment=environment)) == 1

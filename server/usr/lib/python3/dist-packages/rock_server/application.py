@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
@@ -17,9 +18,11 @@ from gunicorn.app.wsgiapp import WSGIApplication
 from rock_metrics.check import checked
 from rock_metrics.logger import MetricsLogger
 
+from rock_server import hook
 from rock_server.access import JsonAccess
 from rock_server.arbiter import Arbiter
 from rock_server.environment import UNCHOSEN, access_log_format, defaults, ready_path
+from rock_server.servers import Server, is_asgi
 from rock_server.uvicorn_logging import UvicornLogging
 from rock_server.workers import limits, worker_count
 
@@ -52,15 +55,26 @@ class _Run(BaseApplication):  # type: ignore[misc] # Gunicorn has no types
 class Application(WSGIApplication, _Run):  # type: ignore[misc]
     """Gunicorn for a rock.
 
-    ``ready_path`` is what a check asks for, and ``workers_reason`` a few words for the log.
+    ``server`` is the one that was chosen of those the rock has. ``ready_path`` is what a check
+    asks for, and ``workers_reason`` a few words for the log; ``remarks`` are further lines.
+    ``log`` is the master's logger, None where nothing is served.
     """
 
     cfg: Any
+    app_uri: str | None
     ready_path = "/"
     workers_reason = "as told"
+    remarks: tuple[str, ...] = ()
+    log: Any = None
+
+    def __init__(self, server: Server, usage: str, prog: str) -> None:
+        self.server = server
+        super().__init__(usage, prog)
 
     def init(self, parser: ArgumentParser, opts: Namespace, args: list[str]) -> dict[str, object]:
         """Return the weakest settings, limited to those this Gunicorn knows."""
+        if self.server.app:
+            args = [self.server.app, *args[1:]]
         chosen: dict[str, object] = super().init(parser, opts, args) or {}
         known = self.cfg.settings
         return {
@@ -78,21 +92,48 @@ class Application(WSGIApplication, _Run):  # type: ignore[misc]
         if started_in in sys.path and started_in not in (*before, self.cfg.chdir):
             sys.path.remove(started_in)
         self.ready_path = ready_path(os.environ)
+        if self.server.pythonpath:
+            own = self.cfg.pythonpath
+            self.cfg.set("pythonpath", ",".join(filter(None, (self.server.pythonpath, own))))
+        self.remarks = tuple(self._remarks())
         self._choose_worker()
         self._compose_logger()
 
     def load(self) -> Any:
         """Return the app that workers serve."""
         app = super().load()
+        if hook.find(self.server.name, self._folders()):
+            hook.load(self.server.name, app)
+            if self.log is not None:
+                self.log.info("Loaded custom_%s.py", self.server.name)
         # Around an ASGI app the worker stands itself.
         return app if self._is_asgi() else checked(app, self.ready_path)
 
+    def _folders(self) -> list[str]:
+        return [*filter(None, (self.cfg.pythonpath or "").split(",")), self.cfg.chdir]
+
+    def _remarks(self) -> Iterator[str]:
+        """Give what the log says of the server and of its hook, before the worker is set."""
+        server, named = self.server, self.cfg.worker_class_str
+        if len(server.all) > 1:
+            reason = server.chosen_by or "nothing chooses another"
+            service = "" if server.is_own else f"; the service is still called {server.own}"
+            yield f"Serving with {server.name}: {reason}{service}"
+        elif server.chosen_by and not server.chosen_by.lower().endswith(f"={server.name}"):
+            yield f"Serving with {server.name}, the one server of this rock, not {server.chosen_by}"
+        if server.worker_for(named) != named:
+            yield f"Using {server.worker} workers: {named} ones can't serve with {server.name}"
+        if path := hook.find(server.name, self._folders()):
+            yield f"Found {path}"
+
     def _is_asgi(self) -> bool:
-        kind = self.cfg.worker_class_str
-        return kind == "asgi" or "vicorn" in kind
+        return is_asgi(self.cfg.worker_class_str)
 
     def _choose_worker(self) -> None:
         cfg = self.cfg
+        named = cfg.worker_class_str
+        if (worker := self.server.worker_for(named)) != named:
+            cfg.set("worker_class", worker)
         if cfg.settings["worker_class"].get() in UVICORN_NAMES:
             cfg.set("worker_class", UVICORN_WORKER)
         kind = cfg.worker_class_str
@@ -118,5 +159,10 @@ class Application(WSGIApplication, _Run):  # type: ignore[misc]
             bases.insert(1, JsonAccess)
         elif self._is_asgi() and os.environ.get("UVICORN_LOG_CONFIG"):
             bases.insert(1, UvicornLogging)
-        members = {"statsd_address": address, "statsd_prefix": cfg.statsd_prefix}
+        members = {
+            "statsd_address": address,
+            "statsd_prefix": cfg.statsd_prefix,
+            # The exporter's mapping knows by it whose requests these are.
+            "requests_prefix": "" if self.server.is_own else f"{self.server.name}.",
+        }
         cfg.set("logger_class", type("Logger", tuple(bases), members))

@@ -44,6 +44,9 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc] # Gunicorn has no types
         """Take in the settings, at the start and at each reload."""
         super().setup(app)
         self.worker_class = as_process(self.worker_class)
+        app.log = self.log
+        for remark in app.remarks:
+            self.log.info("%s", remark)
         self.log.info("Using %d workers: %s", self.num_workers, app.workers_reason)
 
     def spawn_worker(self) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from rock_server.environment import BadVariableError, defaults
+from rock_server.servers import choose
 
 
 def main() -> None:
@@ -23,6 +24,7 @@ def main() -> None:
             del os.environ[name]
     try:
         defaults(os.environ)
+        server = choose(os.environ)
     except BadVariableError as problem:
         sys.exit(f"rock-gunicorn: {problem}")
 
@@ -36,7 +38,7 @@ def main() -> None:
 
     from rock_server.application import Application
 
-    Application("%(prog)s [OPTIONS] [APP_MODULE]", prog="rock-gunicorn").run()
+    Application(server, "%(prog)s [OPTIONS] [APP_MODULE]", prog="rock-gunicorn").run()
 
 
 def temporary_folder(environ: Mapping[str, str], usual: str = "/tmp") -> str | None:  # noqa: S108

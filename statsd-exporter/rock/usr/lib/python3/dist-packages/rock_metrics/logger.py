@@ -22,12 +22,15 @@ from rock_metrics.report import Address, Reporter
 class MetricsLogger:
     """A mixin for ``gunicorn.glogging.Logger``.
 
-    ``statsd_address`` is None where nothing is to be reported. The master process delivers
+    ``statsd_address`` is None where nothing is to be reported. ``requests_prefix`` stands
+    before the names of what is counted of requests, in a rock that starts another server than
+    its own. The master process delivers
     at once, since it must fork without threads; a worker does it in the background.
     """
 
     statsd_address: Address | None = None
     statsd_prefix: str = ""
+    requests_prefix: str = ""
 
     def __init__(self, cfg: Any) -> None:
         self._reporter = self._new_reporter()
@@ -41,7 +44,7 @@ class MetricsLogger:
         if self.statsd_address is None:
             return None
         prefix = f"{self.statsd_prefix.rstrip('.')}." if self.statsd_prefix else ""
-        return Reporter(self.statsd_address, prefix)
+        return Reporter(self.statsd_address, prefix, self.requests_prefix)
 
     def close_on_exec(self) -> None:
         """Begin to report as a worker, where this is one.

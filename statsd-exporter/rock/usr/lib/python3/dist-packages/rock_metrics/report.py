@@ -38,9 +38,10 @@ class Reporter:
     less than each alone.
     """
 
-    def __init__(self, address: Address, prefix: str = "") -> None:
+    def __init__(self, address: Address, prefix: str = "", requests_prefix: str = "") -> None:
         self.pid = os.getpid()
         self._address = address
+        self._names = f"{requests_prefix}gunicorn"
         self._socket: socket.socket | None = None
         self._requests: deque[tuple[int, float]] = deque()
         self._events: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
@@ -90,7 +91,7 @@ class Reporter:
             if self._requests:
                 # One by one: a thread may append meanwhile.
                 answered = [self._requests.popleft() for _ in range(len(self._requests))]
-                _add_requests(self._aggregate, answered)
+                _add_requests(self._aggregate, self._names, answered)
             while self._events:
                 add, values = self._events.popleft()
                 add(self._aggregate, *values)
@@ -130,15 +131,15 @@ class Reporter:
         return not refused
 
 
-def _add_requests(aggregate: Aggregate, answered: list[tuple[int, float]]) -> None:
+def _add_requests(aggregate: Aggregate, names: str, answered: list[tuple[int, float]]) -> None:
     # The names of Gunicorn's own StatsD logger, so that any mapping made for it fits. The
     # exporter makes one metric of one name, so the histogram has a name of its own.
     milliseconds = [seconds * 1000 for _, seconds in answered]
-    aggregate.count("gunicorn.requests", len(answered))
+    aggregate.count(f"{names}.requests", len(answered))
     for status, number in Counter(status for status, _ in answered).items():
-        aggregate.count(f"gunicorn.request.status.{status}", number)
-    aggregate.observe("ms", "gunicorn.request.duration", milliseconds)
-    aggregate.histogram("gunicorn.request.histogram", milliseconds)
+        aggregate.count(f"{names}.request.status.{status}", number)
+    aggregate.observe("ms", f"{names}.request.duration", milliseconds)
+    aggregate.histogram(f"{names}.request.histogram", milliseconds)
 
 
 def _connect(address: Address) -> socket.socket:

@@ -1,0 +1,3 @@
+from bottle import Bottle
+
+bot = Bottle()
