@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tarfile
 import time
 from pathlib import Path
 
@@ -44,13 +43,6 @@ def logged(rock: Served, text: str) -> bool:
     while text not in rock.logs() and time.monotonic() < deadline:
         time.sleep(0.1)
     return text in rock.logs()
-
-
-def digest(rock: Path) -> str:
-    with tarfile.open(rock) as archive:
-        index = archive.extractfile("index.json")
-        assert index is not None
-        return str(json.load(index)["manifests"][0]["digest"])
 
 
 def changed(project: Path, to: Path, old: str, new: str) -> Path:
@@ -126,16 +118,6 @@ def test_what_cannot_start_says_why(
         assert reason in container.logs().decode()
     finally:
         container.remove(force=True, v=True)
-
-
-def test_what_is_expanded_packs_to_the_same_digest(
-    rockery: Rockery, project: Path, rock: Path, tmp_path: Path
-) -> None:
-    expanded = shutil.copytree(project, tmp_path / "expanded")
-    text = rockery("-C", project, "expand-extensions").stdout
-    (expanded / "rockcraft.yaml").write_text(text)
-    said = rockery("-C", expanded, "pack", "--output", tmp_path).stdout
-    assert digest(Path(said.strip())) == digest(rock)
 
 
 def test_without_the_extension_nothing_of_flask_is_left(

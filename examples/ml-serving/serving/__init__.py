@@ -1,0 +1,1 @@
+"""What both servers share: the model, the data models, tokens, settings."""

@@ -1,0 +1,82 @@
+"""examples/ml-serving: one contract, both servers, in this process and from one rock."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from served import Load, Serve
+from surroundings import EXAMPLES, Rockery
+
+PROJECT = EXAMPLES / "ml-serving"
+
+#: What the suite asks of a server's settings.
+SETTINGS: dict[str, str] = runpy.run_path(str(PROJECT / "tests/conftest.py"))["SETTINGS"]
+
+
+def pytest_says(*arguments: str, **variables: str) -> None:
+    """Run the example's own tests, and fail with what they say."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
+        cwd=PROJECT,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **variables},
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
+    if done.returncode:
+        pytest.fail(done.stdout[-20_000:], pytrace=False)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy with the model in it: it is trained here, and not committed."""
+    copy = tmp_path_factory.mktemp("ml") / "ml-serving"
+    shutil.copytree(PROJECT, copy, ignore=shutil.ignore_patterns("__pycache__", "*.rock"))
+    subprocess.run([sys.executable, "create_model.py"], cwd=copy, check=True)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def rock(rockery: Rockery, project: Path) -> Path:
+    said = rockery("-C", project, "pack", "--output", project.parent).stdout
+    return Path(said.strip())
+
+
+def test_in_this_process() -> None:
+    pytest_says("tests")
+
+
+@pytest.mark.engine
+@pytest.mark.network
+@pytest.mark.parametrize("server", ["flask", "fastapi"])
+def test_from_one_rock(rock: Path, load: Load, serve: Serve, server: str) -> None:
+    variables = {**SETTINGS, "SERVER_TYPE": server}
+    with serve(load(rock), environment=variables, path="/health") as running:
+        pytest_says("tests/test_contract.py", CONTRACT_URL=running.url(""))
+        assert f"Serving with {server}: SERVER_TYPE={server}" in running.logs()
+        assert "predicted user='contract'" in running.logs()
+
+
+@pytest.mark.soak
+@pytest.mark.engine
+@pytest.mark.network
+def test_without_flask(
+    rockery: Rockery, project: Path, load: Load, serve: Serve, tmp_path: Path
+) -> None:
+    """One line less, and no Flask, Werkzeug or gevent is in the image."""
+    alone = shutil.copytree(project, tmp_path / "ml-serving")
+    file = alone / "rockcraft.yaml"
+    file.write_text(file.read_text().replace("  - flask-framework\n", ""))
+    said = rockery("-C", alone, "pack", "--output", tmp_path)
+    assert "still in the rock" not in said.stderr
+    with serve(load(Path(said.stdout.strip())), environment=SETTINGS, path="/health") as running:
+        for name in ("flask", "werkzeug", "gevent"):
+            tried = running.container.exec_run(["python3", "-c", f"import {name}"])
+            assert b"ModuleNotFoundError" in tried.output
+        pytest_says("tests/test_contract.py", CONTRACT_URL=running.url(""))
