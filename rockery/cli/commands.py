@@ -303,6 +303,8 @@ def step(options: Namespace, screen: Screen) -> int:
 
 def inspect(options: Namespace, screen: Screen) -> int:
     """Show a rock's layers, services and packages."""
+    if options.size or options.diff:
+        return _contents(options)
     from rockery.image.report import report
 
     found = report(options.rock)
@@ -311,6 +313,30 @@ def inspect(options: Namespace, screen: Screen) -> int:
         return 0
     for line in found.lines():
         result.text(line)
+    return 0
+
+
+def _contents(options: Namespace) -> int:
+    """Say where a rock's bytes are, or what another one has differently (status 1)."""
+    from rockery.image import contents
+
+    found = contents.contents(options.rock)
+    if options.diff:
+        said = contents.differences(found, contents.contents(options.diff))
+        if options.json:
+            result.document({"schema_version": 1, "same": not said, "differences": said})
+        for line in [] if options.json else said or ["they are the same"]:
+            result.text(line)
+        return 1 if said else 0
+    document = contents.size_document(found)
+    if options.json:
+        result.document(document)
+        return 0
+    for number, (head, rows) in enumerate(contents.size_rows(document)):
+        if number:
+            result.text("")
+        cells = [tuple(result.size(c) if isinstance(c, int) else c for c in row) for row in rows]
+        result.table(head, cells)
     return 0
 
 

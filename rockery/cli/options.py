@@ -216,6 +216,15 @@ def parser(
     _run(command("run", "pack the project and run it here", "run --watch"), platform)
     inspect = command("inspect", "show what is in a rock", "inspect hello_0.1_amd64.rock")
     inspect.add_argument("rock", metavar="ROCK", type=Path, help="a .rock file")
+    inspect.add_argument(
+        "--size", action="store_true", help="show where the bytes are: layers, packages, files"
+    )
+    inspect.add_argument(
+        "--diff",
+        metavar="OTHER",
+        type=Path,
+        help="explain what another .rock has differently; the exit status is 1 where it does",
+    )
     _json(inspect)
     clean = command("clean", "forget what is stored of this project", "clean --older-than 30d")
     clean.add_argument(

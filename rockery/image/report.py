@@ -10,6 +10,7 @@ import posixpath
 import re
 import tarfile
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -108,15 +109,51 @@ def _megabytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{size / 1e3:.1f} kB"
 
 
-def report(path: Path) -> Report:
+class Member:
+    """An entry of a layer while the layer is read: its content can be had once, in any form."""
+
+    def __init__(self, info: tarfile.TarInfo, files: tarfile.TarFile) -> None:
+        self.info = info
+        self._files = files
+        self._data: bytes | None = None
+
+    def text(self) -> str:
+        """Return all of a file as text."""
+        if self._data is None:
+            stream = self._files.extractfile(self.info)
+            assert stream is not None
+            self._data = stream.read()
+        return self._data.decode("utf-8", "replace")
+
+    def sha256(self) -> str:
+        """Return the SHA-256 of a file's content; only small files' can be read afterwards."""
+        if self._data is None and self.info.size <= 1 << 22:
+            self.text()
+        if self._data is not None:
+            return hashlib.sha256(self._data).hexdigest()
+        stream = self._files.extractfile(self.info)
+        assert stream is not None
+        digest = hashlib.sha256()
+        while piece := stream.read(1 << 18):
+            digest.update(piece)
+        return digest.hexdigest()
+
+
+#: Who is shown each entry of each layer.
+Visit = Callable[[LayerReport, Member], object]
+
+
+def report(path: Path, visit: Visit | None = None) -> Report:
     """Read the archive at ``path``, and compare every blob with its digest.
+
+    ``visit`` is shown every entry on the way.
 
     Raises:
         UsageError: it isn't a rock, or not a whole one.
     """
     try:
         with path.open("rb") as stream, tarfile.open(fileobj=stream, mode="r:") as archive:
-            found = _read(archive, path)
+            found = _read(archive, path, visit)
             end = stream.seek(-2 * tarfile.BLOCKSIZE, os.SEEK_END)
             if any(stream.read()) or end % tarfile.BLOCKSIZE:
                 raise EOFError("its end is missing")
@@ -147,7 +184,7 @@ def _unreadable(path: Path, reason: str) -> UsageError:
     )
 
 
-def _read(archive: tarfile.TarFile, path: Path) -> Report:
+def _read(archive: tarfile.TarFile, path: Path, visit: Visit | None) -> Report:
     def load(digest: str) -> Any:
         with _Blob(archive, digest) as blob:
             return json.loads(blob.read())
@@ -175,8 +212,11 @@ def _read(archive: tarfile.TarFile, path: Path) -> Report:
             for member in files:
                 one.files += member.isfile()
                 one.content_size += member.size
+                shown = Member(member, files)
+                if visit is not None:
+                    visit(one, shown)
                 if member.isfile():
-                    _look(found, member, files)
+                    _look(found, shown)
     return found
 
 
@@ -214,32 +254,25 @@ class _Blob(io.RawIOBase):
         return len(data)
 
 
-def _look(found: Report, member: tarfile.TarInfo, files: tarfile.TarFile) -> None:
+def _look(found: Report, shown: Member) -> None:
     """Take what a file says of services and packages."""
+    member = shown.info
     folder, name = posixpath.split(member.name)
     if folder == f"{OWN_PEBBLE}/layers":
-        found.services |= yaml.safe_load(_text(member, files)).get("services", {})
+        found.services |= yaml.safe_load(shown.text()).get("services", {})
     elif member.name == ".rock/python-packages.txt":
-        pinned = re.findall(
-            r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^ ;\\\s]+)", _text(member, files), re.M
-        )
+        pinned = re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^ ;\\\s]+)", shown.text(), re.M)
         found.python |= dict(pinned)
     elif member.name == ".rock/sbom.cdx.json":
         # A module may be there in two versions: each program has its own.
-        for component in json.loads(_text(member, files)).get("components", []):
+        for component in json.loads(shown.text()).get("components", []):
             if component.get("purl", "").startswith("pkg:golang/"):
                 versions = found.go.setdefault(component["name"], [])
                 versions.append(component.get("version", ""))
     elif member.name == "var/lib/dpkg/status" or (
         folder == "var/lib/dpkg/status.d" and not name.endswith(".md5sums")
     ):
-        for stanza in _text(member, files).split("\n\n"):
+        for stanza in shown.text().split("\n\n"):
             fields = dict(re.findall(r"^(Package|Version): (.*)$", stanza, re.M))
             if "Package" in fields:
                 found.distribution[fields["Package"]] = fields.get("Version", "")
-
-
-def _text(member: tarfile.TarInfo, files: tarfile.TarFile) -> str:
-    stream = files.extractfile(member)
-    assert stream is not None
-    return stream.read().decode("utf-8", "replace")

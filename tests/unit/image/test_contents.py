@@ -1,0 +1,108 @@
+"""What is told of a rock's bytes, and of two that differ."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from rockery.image import ImageSettings, assemble
+from rockery.image.contents import contents, differences, size_document
+from rockery.layer import Entry, Ground, build, directory, file, symlink
+from rockery.layer.compression import GZIP, Compression
+from rockery.publish import archive
+from rockery.store import Store
+
+SETTINGS = ImageSettings(
+    name="hello",
+    version="1",
+    architecture="amd64",
+    user="",
+    environment={"PATH": "/usr/bin"},
+    entrypoint=("/usr/bin/pebble",),
+    command=(),
+    annotations={},
+)
+PACKAGES = "usr/local/lib/python3.11/dist-packages"
+BELOW = [
+    file("usr/bin/tool", b"t" * 5000, 0o755),
+    file("var/lib/dpkg/status.d/tools.md5sums", "0" * 32 + "  usr/bin/tool\n"),
+]
+ABOVE = [
+    file(f"{PACKAGES}/flask/app.py", b"x" * 3000),
+    file(f"{PACKAGES}/flask-3.1.dist-info/METADATA", b"y" * 100),
+    file("srv/copy", b"t" * 5000),
+    symlink("srv/link", "copy"),
+    directory("srv/empty"),
+]
+
+
+def rock(
+    folder: Path,
+    name: str,
+    above: list[Entry],
+    settings: ImageSettings = SETTINGS,
+    scheme: str = GZIP,
+) -> Path:
+    store = Store(folder / "store")
+    layers = [
+        build(
+            store,
+            f"{name}-{title}",
+            kind="part",
+            title=title,
+            entries=entries,
+            ground=Ground(),
+            scheme=scheme,
+            mtime=0,
+        )
+        for title, entries in (("below", BELOW), ("above", above))
+    ]
+    path = folder / f"{name}.rock"
+    archive.write(assemble(layers, settings, 0), path)
+    return path
+
+
+def test_sizes_by_package_and_file(tmp_path: Path) -> None:
+    told = size_document(contents(rock(tmp_path, "one", ABOVE)))
+    packages = {one["name"]: one["size"] for one in told["packages"]}
+    assert packages["tools"] == 5000
+    assert packages["flask"] == 3100
+    assert packages["above"] == 5000
+    assert [one["path"] for one in told["files"][:2]] == ["srv/copy", "usr/bin/tool"]
+    assert told["twice"] == [{"path": "srv/copy", "same_as": "usr/bin/tool", "size": 5000}]
+    assert {one["title"] for one in told["layers"]} == {"below", "above"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        (file("srv/copy", b"u" * 5000), "/srv/copy: content (5000 bytes, 5000 bytes)"),
+        (file("srv/copy", b"t" * 5000, 0o600), "/srv/copy: mode 0644, 0600"),
+        (file("srv/copy", b"t" * 5000, uid=7), "/srv/copy: owner (0, 0), (7, 0)"),
+        (symlink("srv/link", "empty"), "/srv/link: leads to copy, empty"),
+        (file("srv/link", b""), "/srv/link: link, file"),
+        (file("srv/new", b""), "/srv/new: only in the second"),
+    ],
+)
+def test_a_difference_is_explained(tmp_path: Path, changed: Entry, says: str) -> None:
+    others = [entry for entry in ABOVE if entry.path != changed.path] + [changed]
+    one, other = rock(tmp_path, "one", ABOVE), rock(tmp_path, "two", others)
+    said = differences(contents(one), contents(other))
+    assert len(said) == 1
+    assert said[0].startswith(f"layer above: {says}")
+
+
+def test_other_configuration_and_compression(tmp_path: Path) -> None:
+    one = contents(rock(tmp_path, "one", ABOVE))
+    assert differences(one, contents(rock(tmp_path, "same", ABOVE))) == []
+    settings = dataclasses.replace(SETTINGS, user="7")
+    assert differences(one, contents(rock(tmp_path, "user", ABOVE, settings))) == [
+        "configuration: User: None, '7'"
+    ]
+    scheme = Compression("zstd").scheme("part")
+    assert differences(one, contents(rock(tmp_path, "zstd", ABOVE, scheme=scheme))) == [
+        f"layer {title}: the same files: times or compression differ"
+        for title in ("below", "above")
+    ]
