@@ -394,10 +394,24 @@ def migrate(options: Namespace, screen: Screen) -> int:
     """Say what of Flask stands between the project and FastAPI."""
     from rockery import migrate as migration
 
-    found = migration.survey(options.folder)
+    modules: tuple[migration.Written, ...] = ()
+    if options.write:
+        found, modules = migration.convert(options.folder)
+    else:
+        found = migration.survey(options.folder)
     for problem in found.unread:
         screen.note(problem)
-    if options.json:
+    if options.write:
+        for module in modules:
+            if migration.write(options.folder, module):
+                result.text(module.path)
+                screen.say(
+                    f"wrote {module.path} from {module.source}; {module.marked} places to look at "
+                    "are marked: TODO(rockery migrate)"
+                )
+            else:
+                screen.say(f"left {module.path} as it is: it is there already")
+    elif options.json:
         result.document(migration.document(found))
     elif options.markdown:
         for line in migration.checklist(found):

@@ -93,6 +93,9 @@ class _Unasked:
     def add_argument_group(self, *_: object, **__: object) -> _Unasked:
         return self
 
+    def add_mutually_exclusive_group(self) -> _Unasked:
+        return self
+
 
 #: Other names of commands.
 _ALIASES = {"extensions": "list-extensions"}
@@ -330,8 +333,14 @@ def _json(parser: argparse.ArgumentParser) -> None:
 
 
 def _migrate(migrate: argparse.ArgumentParser) -> None:
-    _json(migrate)
-    migrate.add_argument("--markdown", action="store_true", help="print a checklist in Markdown")
+    forms = migrate.add_mutually_exclusive_group()
+    forms.add_argument("--json", action="store_true", help="print one JSON document")
+    forms.add_argument("--markdown", action="store_true", help="print a checklist in Markdown")
+    forms.add_argument(
+        "--write",
+        action="store_true",
+        help="write a FastAPI module beside each Flask one, over none; print their paths",
+    )
 
 
 def _verifying(parser: argparse.ArgumentParser) -> None:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rockery.errors import Location, Problem, ProjectError
 from rockery.migrate import counterpart, requirement, start, template, usage
+from rockery.migrate.conversion import Conversion, Written, target
 from rockery.migrate.reference import References
-from rockery.migrate.scope import Scope, collect
+from rockery.migrate.scope import Scope, collect, is_test
 from rockery.migrate.use import Use
 from rockery.project import source, syntax
 
+#: Larger modules are not converted: nobody would read the result, and it takes long.
+_MOST_CONVERTED = 128 * 1024
 #: Folders that hold nothing of the project's own.
 _SKIPPED = frozenset(
     [
@@ -75,8 +78,21 @@ def survey(folder: Path) -> Survey:
     return _Reading(folder).survey()
 
 
+def convert(folder: Path) -> tuple[Survey, tuple[Written, ...]]:
+    """Return the survey, and what each module of Flask's converts to; nothing is written.
+
+    A module of the application that imports Flask is converted, tests are not.
+    """
+    reading = _Reading(folder)
+    found = reading.survey()
+    modules = tuple(reading.converted(found))
+    return replace(found, unread=tuple(reading.unread)), modules
+
+
 class _Reading:
     """Reads a project's files, each within bounds and inside the project."""
+
+    references: References
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -90,7 +106,7 @@ class _Reading:
             if entry.kind in ("file", "link") and not entry.dangling
         ]
         scopes = dict(self._scopes(path for path in paths if path.endswith(".py")))
-        references = References(scopes)
+        references = self.references = References(scopes)
         usage.follow_views(references)
         fastapi = 0
         for scope in scopes.values():
@@ -113,6 +129,32 @@ class _Reading:
             fastapi=fastapi,
             unread=tuple(self.unread),
         )
+
+    def converted(self, found: Survey) -> Iterator[Written]:
+        modules = self.references.modules
+        chosen = frozenset(
+            use.file
+            for use in found.uses
+            if use.kind == "import" and use.file in modules and not is_test(use.file)
+        )
+        chosen -= {target(path) for path in modules}  # written before
+        for path in sorted(chosen):
+            tree, content = self._tree(path), self._content(path)
+            if tree is None or content is None:
+                continue
+            if len(content) > _MOST_CONVERTED:
+                reason = f"it has more than {_MOST_CONVERTED // 1024} kB"
+                self.unread.append(
+                    Problem(f"cannot convert {path}: {reason}", "large-module", Location(path))
+                )
+                continue
+            one = Conversion(self.folder, content, tree, modules[path], self.references)
+            try:
+                text, marked = one.run([u for u in found.uses if u.file == path], chosen)
+            except (RecursionError, UnicodeDecodeError, SyntaxError):
+                self._deep(path)
+                continue
+            yield Written(path, target(path), text, marked)
 
     def _scopes(self, paths: Iterator[str]) -> Iterator[tuple[str, Scope]]:
         for path in paths:

@@ -26,7 +26,7 @@ SECONDS = 5.0
 MEGABYTES = 200
 
 #: What is done with each project.
-COMMANDS = (["check"], ["expand-extensions"], ["migrate", "--json"])
+COMMANDS = (["check"], ["expand-extensions"], ["migrate", "--json"], ["migrate", "--write"])
 #: Done; the project is at fault; the command line is (a setting in a file).
 _EXPECTED = {0, 1, 2}
 #: A process is used this often: what one project leaves behind must not be another's fault.

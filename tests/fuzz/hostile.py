@@ -67,6 +67,12 @@ _REQUIREMENTS = {
 }
 
 _PYTHON = {
+    # Of the size that is still converted.
+    "flask-views": "from flask import *\n"
+    + "".join(
+        f"@app.route('/{i}')\ndef f{i}(): return jsonify(request.args), 200\n" for i in range(1_900)
+    ),
+    "flask-uses": "from flask import request\n" + "request.args\n" * 10_000,
     "names": "a\n" * 400_000,
     "assignments": "a=1\n" * 240_000,
     "calls": "app=f()\n" * 120_000,
