@@ -6,7 +6,7 @@ import time
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
-from rockery.cli import interruption, packing, wishes
+from rockery.cli import interruption, wishes
 from rockery.cli.screen import Screen
 from rockery.errors import RockeryError
 
@@ -75,6 +75,8 @@ def _run(options: Namespace, screen: Screen, store: Store) -> int:
 
 def _image(options: Namespace, screen: Screen, store: Store, *, verify: bool = True) -> Image:
     """Pack; a rock that is started at once needs no import of its app to show that it can."""
+    from rockery.cli import packing
+
     return packing.packed(options, screen, store, verify=verify).image
 
 
