@@ -93,7 +93,9 @@ its caches mounted: for first builds, where rockery makes the runtime from packa
 Pebble, the exporter and Gunicorn |
 | BuildKit, docker run of gunicorn alone | the same image with Gunicorn and nothing else |
 
-Each side has a copy of the project, and changes it in the same way. The sides take turns, another
+craft-parts installs everything anew whenever a file of the project changes, as rockcraft does: it
+takes part in one round of these cases. Each side has a copy of the project, and changes it in
+the same way. The sides take turns, another
 one first in each round. Pebble and the exporter are built beforehand for all. A second project
 with other requirements, and one whose requirements change, need one small package that nobody has
 yet: both download it. For a first pack with warm caches, rockery's store keeps downloaded packages
@@ -149,7 +151,7 @@ def _ratios(samples: Samples) -> tuple[str, bool]:
                 continue
             one, other = sides[each.ours], sides[each.theirs]
             ratio = statistics.median(one) / statistics.median(other)
-            rounds = [a / b for a, b in zip(one, other, strict=True)]
+            rounds = [a / b for a, b in zip(one, other, strict=False)]
             fits = each.most is None or ratio <= each.most
             kept = kept and fits
             rows.append(
