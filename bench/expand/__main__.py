@@ -12,41 +12,19 @@ import argparse
 import datetime
 import os
 import re
-import resource
 import shlex
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from bench.stopwatch import ROCKERY, ROOT, measured
+
 RESULT = ROOT / "bench/EXPAND.md"
 PROJECTS = ("flask-plain", "prime-list", "fastapi-package", "lock-uv")
 MOST = 0.1
-
-#: What the script that an installed rockery has on PATH does.
-OURS = (sys.executable, "-c", "import sys; from rockery.cli import main; sys.exit(main())")
-
-
-def measured(command: list[str], project: Path, store: Path) -> tuple[float, float]:
-    """Run ``command`` in ``project``; return seconds of the clock and of the processor."""
-    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    environment = os.environ | {"XDG_STATE_HOME": str(store), "ROCKERY_STORE": str(store)}
-    if command[0] == sys.executable:
-        environment["PYTHONPATH"] = path
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    before, begun = used.ru_utime + used.ru_stime, time.perf_counter()
-    done = subprocess.run(
-        [*command, "expand-extensions"], cwd=project, env=environment, capture_output=True
-    )
-    wall = time.perf_counter() - begun
-    if done.returncode:
-        sys.exit(f"{shlex.join(command)} failed on {project.name}: {done.stderr.decode()[-500:]}")
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return wall, used.ru_utime + used.ru_stime - before
 
 
 def version(command: list[str]) -> str:
@@ -67,9 +45,9 @@ def table(tool: list[str], rounds: int) -> tuple[str, float]:
             file.write_text(re.sub(r"debian@1[23]", "ubuntu@24.04", file.read_text()))
             times: dict[str, list[tuple[float, float]]] = {"ours": [], "theirs": []}
             for number in range(rounds + 1):
-                for who, command in (("theirs", tool), ("ours", list(OURS))):
-                    found = measured(command, project, store)
-                    if number:  # the first round warms the caches
+                for who, command in (("theirs", tool), ("ours", list(ROCKERY))):
+                    found = measured([*command, "expand-extensions"], project, store)
+                    if number:  # the first compiles, and warms the caches
                         times[who].append(found)
             cells = []
             for index in (0, 1):

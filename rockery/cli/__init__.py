@@ -26,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from rockery.cli.run import INTERRUPTED, run
 
     status = run(words, program="rockcraft" if rockcraft else "rockery")
+    # Nor does Python look for garbage on its way out, where it collects once more.
+    gc.freeze()
     if status == INTERRUPTED and arguments is None:
         # Python would end with the signal itself where the interrupt came inside an exec().
         sys.stdout.flush()

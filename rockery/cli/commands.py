@@ -35,6 +35,7 @@ NAMES = (
     "clean",
     "migrate",
     "export",
+    "completion",
 )
 
 
@@ -468,3 +469,11 @@ def _prepared(options: Namespace, screen: Screen) -> Prepared:
     for note in prepared.notes:
         screen.note(note)
     return prepared
+
+
+def completion(options: Namespace, screen: Screen) -> int:
+    """Print the script by which a shell completes the command line."""
+    from rockery.cli.completion import script
+
+    result.raw(script(options.shell, options.program))
+    return 0

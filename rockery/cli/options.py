@@ -11,6 +11,9 @@ from typing import Any, NoReturn
 from rockery import __version__
 from rockery.cli import commands, exporting, findings, quantities, rockcraft
 
+#: Those that complete by a script.
+SHELLS = ("bash", "zsh", "fish")
+
 _ABOUT = """\
 Pack a Flask or FastAPI project as a rock: a small, reproducible OCI image with
 Pebble, Gunicorn and request metrics. Needs no Docker, no root and no snap.
@@ -261,6 +264,11 @@ def parser(
             "export compose --replicas 3",
         )
     )
+
+    completion = command(
+        "completion", "print what a shell completes this command line with", "completion bash"
+    )
+    completion.add_argument("shell", choices=SHELLS, help="for which shell")
 
     for name, about in rockcraft.STEPS.items():
         step = command(name, about, hidden=True)

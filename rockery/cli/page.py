@@ -55,7 +55,15 @@ answer, the import says why and the one before serves again. The one that is rep
 second to finish. While you write there is one worker, unless `--env WEB_CONCURRENCY=N` says
 otherwise. On file systems that tell of no changes (a network's), the project is looked at
 every two seconds.
-"""
+""",
+    "completion": """\
+The script knows the commands, their options, and the words and files that these take. In
+`~/.bashrc`, in `~/.zshrc` after `compinit`, or once for fish:
+
+    eval "$(rockery completion bash)"
+    eval "$(rockery completion zsh)"
+    rockery completion fish > ~/.config/fish/completions/rockery.fish
+""",
 }
 
 _ROCKCRAFT = """\

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-import traceback
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
@@ -114,6 +113,8 @@ class Screen:
     def fault(self, error: Exception) -> None:
         """Tell of a fault of rockery's own, with what a report of it needs."""
         self._stop()
+        import traceback
+
         for line in traceback.format_exception(error):
             self._stream.write(line)
         self._line(

@@ -27,7 +27,7 @@ _CONFIG: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Requires:
     """Which distributions have to be among the installed ones: at least one of ``one_of``.
 
@@ -40,7 +40,7 @@ class Requires:
     never_from: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Evidence:
     """A place besides the code that may say where the application is; one of the three.
 
@@ -56,7 +56,7 @@ class Evidence:
     files: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class EntrypointRules:
     """How the application is found.
 
@@ -79,7 +79,7 @@ class EntrypointRules:
     evidence: tuple[Evidence, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class WorkerRule:
     """The worker to ``use`` where one of ``installed`` is; without it, always.
 
@@ -94,7 +94,7 @@ class WorkerRule:
     packages: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Own:
     """What belongs to this extension alone, so that it comes and goes with it.
 
@@ -110,7 +110,7 @@ class Own:
     distributions: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Definition:
     """One extension.
 

@@ -22,16 +22,14 @@ from rockery.project import pyproject
 from rockery.project.pyproject import PyProject
 from rockery.project.source import inside
 
-_REFERENCE = re.compile(
-    r"(?P<module>\w+(?:\.\w+)*):(?P<name>[A-Za-z_]\w*)(?P<call>\((?P<arguments>[^()]*)\))?"
-)
+# What only some projects need is compiled when it is needed: all together took a millisecond.
+_REFERENCE = r"(?P<module>\w+(?:\.\w+)*):(?P<name>[A-Za-z_]\w*)(?P<call>\((?P<arguments>[^()]*)\))?"
 #: Such a word in a command, which isn't the address of something else.
-_SPOKEN = re.compile(
-    rf"(?<![^\s\"',\[\]{{}}])(?!(?:python|unix|file):){_REFERENCE.pattern}(?=[\s\"',\[\]{{}}]|$)"
-)
+_SPOKEN = rf"(?<![^\s\"',\[\]{{}}])(?!(?:python|unix|file):){_REFERENCE}(?=[\s\"',\[\]{{}}]|$)"
 #: A folder in a command that Python's path has then.
-_FOLDER = re.compile(
-    r"(?:--chdir|--pythonpath|--app-dir|(?<![\w-])cd)[\s\"',=]+(?:\./)?(\w[\w./-]*?)/?(?=[\s\"',;]|$)"
+_FOLDER = (
+    r"(?:--chdir|--pythonpath|--app-dir|(?<![\w-])cd)[\s\"',=]+"
+    r"(?:\./)?(\w[\w./-]*?)/?(?=[\s\"',;]|$)"
 )
 #: Files at the root that never hold the application that is served.
 _NEVER = re.compile(r"setup|conftest|noxfile|fabfile|tasks|test_.*|.*_test|gunicorn.*|.*\.conf")
@@ -41,7 +39,7 @@ _MOST_MODULES = 200
 _MOST_SHOWN = 12
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Entrypoint:
     """The application: ``module:attribute``, called where it is a factory.
 
@@ -62,7 +60,7 @@ class Entrypoint:
         return f"{self.module}:{self.attribute}{self.call}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class _Told:
     """What a file says: ``reference`` is the application; ``folders`` are to be on the path."""
 
@@ -156,16 +154,14 @@ class _Hunt:
             yield _Told(value, where, f"[{key.rpartition('.')[0]}]")
 
     def _variable(self, file: str, name: str) -> Iterator[_Told]:
-        pattern = re.compile(
-            rf"\s*(?:export\s+)?{re.escape(name)}\s*=\s*([\"']?)(.*?)\1\s*(?:#.*)?"
-        )
+        pattern = rf"\s*(?:export\s+)?{re.escape(name)}\s*=\s*([\"']?)(.*?)\1\s*(?:#.*)?"
         for number, line in enumerate(self._text(file).splitlines(), start=1):
-            if (told := pattern.fullmatch(line)) and told[2]:
+            if (told := re.fullmatch(pattern, line)) and told[2]:
                 yield _Told(told[2], Location(file, number), f"{name} in {file}")
 
     def _commands(self, evidence: Evidence) -> Iterator[_Told]:
         programs = "|".join(re.escape(program) for program in evidence.commands)
-        command = re.compile(rf"(?<![\w./-])(?:[\w./-]*/)?({programs})(?=[\s\"',\]])(.*)")
+        command = rf"(?<![\w./-])(?:[\w./-]*/)?({programs})(?=[\s\"',\]])(.*)"
         for pattern in evidence.files:
             for path in sorted(self.folder.glob(pattern)):
                 file = path.relative_to(self.folder).as_posix()
@@ -179,14 +175,14 @@ class _Hunt:
                     number += line.count("\v")
 
     @staticmethod
-    def _command(command: re.Pattern[str], line: str, where: Location) -> Iterator[_Told]:
-        found = command.search(line)
-        spoken = _SPOKEN.search(found[2]) if found else None
+    def _command(command: str, line: str, where: Location) -> Iterator[_Told]:
+        found = re.search(command, line)
+        spoken = re.search(_SPOKEN, found[2]) if found else None
         if found is None or spoken is None:
             return
         word = spoken[0].replace('\\"', '"')  # in a list of JSON's
         call = "()" if "--factory" in found[2] and not word.endswith(")") else ""
-        folders = tuple(_FOLDER.findall(line))
+        folders = tuple(re.findall(_FOLDER, line))
         yield _Told(word + call, where, f"{found[1]} in {where.file}", folders)
 
     def _text(self, file: str) -> str:
@@ -206,7 +202,7 @@ class _Hunt:
         if file.endswith(".py"):  # FLASK_APP=src/hello.py
             file = file.removesuffix(".py").strip("./").replace("/", ".")
             reference = f"{file}:{rest}" if rest else file
-        named = _REFERENCE.fullmatch(reference)
+        named = re.fullmatch(_REFERENCE, reference)
         if named is None and not re.fullmatch(r"\w+(\.\w+)*", reference):
             return "it is not of the form 'module:name'"
         module_name = named["module"] if named else reference

@@ -81,7 +81,7 @@ class Expansion:
         return self._document.where(*steps)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Finding:
     """One thing that detection found out: what it is about, what it is, and where that stands."""
 
@@ -224,7 +224,7 @@ def _definitions(project: Project, declared: Any) -> list[Definition]:
                 for problem in error.problems
             ]
             continue
-        if one in found:
+        if any(each.name == one.name for each in found):
             continue
         found.append(one)
     if problems:

@@ -33,7 +33,7 @@ _BYTE_ORDER_MARKS = (
 _CODING = rb"^[ \t\f]*#.*?coding[:=][ \t]*([-_.a-zA-Z0-9]+)"
 #: A "#" at the start or after white space; what is before it is stripped by whoever cuts.
 _COMMENT = re.compile(r"(?<!\S)#.*$")
-_FILE_OPTION = re.compile(
+_FILE_OPTION = (
     r"(?:(?P<short>-[rce])\s*=?\s*|(?P<long>--(?:requirement|constraint|editable))(?:\s+|=))"
     r"(?P<value>.+)"
 )
@@ -43,7 +43,7 @@ _GLOBAL_OPTION = (
     r"only-binary|prefer-binary|require-hashes|pre|trusted-host|use-feature|process-dependency-"
     r"links|always-unzip|no-use-wheel|use-wheel)\b"
 )
-_LINE_OPTION = re.compile(r" (?:--(?:hash|config-settings?|global-option|install-option)|-C)\b")
+_LINE_OPTION = r" (?:--(?:hash|config-settings?|global-option|install-option)|-C)\b"
 _ARCHIVE = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar")
 
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
@@ -68,7 +68,7 @@ def first_name(text: str) -> str:
     return normalised(found[1]) if found else ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Target:
     """The Python that requirements are read for."""
 
@@ -105,7 +105,7 @@ class Target:
             return True
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Wanted:
     """One requirement; ``name`` is normalised, or None where only a build would tell."""
 
@@ -244,7 +244,9 @@ class _Reading:
 
     def requirement(self, line: str, where: Location) -> None:
         # Runs of white space are folded: the expressions here would try each way to cut one.
-        text = _LINE_OPTION.split(" ".join(line.split()), maxsplit=1)[0]
+        text = " ".join(line.split())
+        if " -" in text:
+            text = re.split(_LINE_OPTION, text, maxsplit=1)[0]
         if len(text) > _LONGEST:
             reason = f"it has {len(text):,} characters"
             self.fail(f"cannot read the requirement {text[:80]!r}: {reason}", where)

@@ -25,16 +25,15 @@ _CACHES = ("**/__pycache__", "**/*.py[cod]")
 _MOST_RULES = 5_000
 _LONGEST_RULE = 4_096
 
-#: Files that may hold a private key.
-_SNIFFED = re.compile(
-    r".*\.(pem|key|p8|ppk)|.*(credential|secret|service.?account|key).*\.json", re.IGNORECASE
-)
-_SECRET = re.compile(
+#: Files that may hold a private key: by their ends, and the JSON of accounts.
+_KEYS = (".pem", ".key", ".p8", ".ppk")
+_ACCOUNT = r"credential|secret|service.?account|key"
+_SENSITIVE = (
     r"\.env(\..*)?|.*\.env|\.envrc|\.netrc|\.npmrc|\.pypirc|\.htpasswd|\.pgpass"
     r"|id_(rsa|dsa|ecdsa|ed25519)|.*\.(p12|pfx|jks|kdbx|tfstate)"
 )
-_SAMPLE = re.compile(r"\.env\.(example|sample|template|dist)")
-_VARIABLE = re.compile(r"\s*(?:export\s+)?([A-Za-z_]\w*)\s*=", re.ASCII)
+_SAMPLE = r"\.env\.(example|sample|template|dist)"
+_VARIABLE = r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*="
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -163,7 +162,9 @@ class _Shipment:
             and not any(_matches(name, pattern) for pattern in self.first)
         ):
             return True
-        if name in self.named or any(other.startswith(f"{name}/") for other in self.named):
+        if self.named and (
+            name in self.named or any(other.startswith(f"{name}/") for other in self.named)
+        ):
             if name in self.named:
                 self._warn_of_secret(name, "'prime'", self._position(name))
             return False
@@ -174,12 +175,7 @@ class _Shipment:
         return True
 
     def _reason(self, path: str, *, folder: bool) -> str | None:
-        above = path
-        while self.named and above and above not in self.named:
-            above = above.rpartition("/")[0]
-        if not above and any(
-            name.startswith(f"{part}/") for name in self.named for part in self._ignored_above(path)
-        ):
+        if self.named and self._is_beside_what_is_named(path):
             return "only what is named beside it is shipped"
         for source, ignore in reversed(self.ignores):
             rule = ignore.last(path, folder=folder)
@@ -193,6 +189,15 @@ class _Shipment:
             return "it holds a private key"
         return None
 
+    def _is_beside_what_is_named(self, path: str) -> bool:
+        """Tell whether a folder above is entered only for something else in it."""
+        above = path
+        while above and above not in self.named:
+            above = above.rpartition("/")[0]
+        return not above and any(
+            name.startswith(f"{part}/") for name in self.named for part in self._ignored_above(path)
+        )
+
     def _ignored_above(self, path: str) -> list[str]:
         """Return the folders above ``path`` that are entered for a named path in them only."""
         found = []
@@ -204,7 +209,8 @@ class _Shipment:
         return found
 
     def _holds_private_key(self, path: str) -> bool:
-        if not _SNIFFED.fullmatch(path.rpartition("/")[2]):
+        name = path.rpartition("/")[2].lower()
+        if not name.endswith(_KEYS) and not (name.endswith(".json") and re.search(_ACCOUNT, name)):
             return False
         full = self.folder / path
         try:
@@ -217,9 +223,9 @@ class _Shipment:
 
     def _warn_of_secret(self, path: str, source: str, where: Location) -> None:
         name = path.rpartition("/")[2]
-        if _SAMPLE.fullmatch(name):
+        if re.fullmatch(_SAMPLE, name):
             return
-        if not _SECRET.fullmatch(name) and not self._holds_private_key(path):
+        if not re.fullmatch(_SENSITIVE, name) and not self._holds_private_key(path):
             return
         variables = self._variables(path) if ".env" in name else []
         self.notes.append(
@@ -240,7 +246,7 @@ class _Shipment:
             lines = full.read_text("utf-8", "replace").splitlines()[:1000]
         except OSError:
             return []
-        return [found[1] for line in lines if (found := _VARIABLE.match(line))]
+        return [found[1] for line in lines if (found := re.match(_VARIABLE, line))]
 
     # --- what is there ------------------------------------------------------------------
 

@@ -6,9 +6,8 @@ from collections.abc import Hashable
 from pathlib import Path
 from typing import Any, NoReturn
 
-import yaml
-
 from rockery.errors import Location, Problem, ProjectError
+from rockery.libyaml import yaml
 
 #: Values a file may hold once its aliases are followed. Real files hold hundreds; what is
 #: above this is an alias that repeats an alias that repeats an alias.

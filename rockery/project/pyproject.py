@@ -14,7 +14,7 @@ from rockery.project.source import inside
 
 FILE = "pyproject.toml"
 
-_QUOTED = re.compile(r"([\"'])(.*?)\1")
+_QUOTED = r"([\"'])(.*?)\1"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -54,7 +54,7 @@ class PyProject:
         """Where each text that stands in quotes does so first."""
         found: dict[str, Location] = {}
         for number, line in enumerate(self.lines, start=1):
-            for quoted in _QUOTED.finditer(line):
+            for quoted in re.finditer(_QUOTED, line):
                 found.setdefault(quoted[2], Location(FILE, number, quoted.start(2) + 1))
         return found
 

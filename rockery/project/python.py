@@ -15,7 +15,7 @@ from rockery.project.source import inside
 #: A wish in a file larger than this is none.
 _LARGEST = 64 * 1024
 
-_CLAUSE = re.compile(r"\s*(===?|~=|!=|<=|>=|<|>|\^|~)?\s*v?(\d+(?:\.\d+)*)(\.\*)?\s*", re.ASCII)
+_CLAUSE = r"(?a)\s*(===?|~=|!=|<=|>=|<|>|\^|~)?\s*v?(\d+(?:\.\d+)*)(\.\*)?\s*"
 
 #: More patch releases than a Python has had.
 _PATCHES = 60
@@ -115,7 +115,7 @@ def _clauses(text: str) -> list[_Clause] | None:
     for word in text.split(","):
         if not word.strip() or word.strip() == "*":
             continue
-        found = _CLAUSE.fullmatch(word)
+        found = re.fullmatch(_CLAUSE, word)
         if found is None:
             return None
         version = tuple(int(part) for part in found[2].split("."))
