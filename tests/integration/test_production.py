@@ -5,6 +5,7 @@ The long runs have the mark ``soak`` and stand in test_soak.py.
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import shutil
@@ -79,7 +80,8 @@ def image(
             shutil.copytree(PROJECTS / framework, project)
             with (project / "rockcraft.yaml").open("a") as file:
                 file.write(more)
-            said = rockery("-C", project, "pack", "--output", folder).stdout
+            here = {"x86_64": "amd64", "aarch64": "arm64"}[os.uname().machine]
+            said = rockery("-C", project, "pack", "--platform", here, "--output", folder).stdout
             _packed_projects[key] = Path(said.strip())
         return load(_packed_projects[key])
 
