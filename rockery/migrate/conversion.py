@@ -113,6 +113,7 @@ class Conversion(ast.NodeVisitor):
         self.known: dict[ast.AST, _Known] = {}
         self.scopes: list[Scope] = [scope]
         self.functions: list[_Known] = []
+        self.helpers: dict[str, _Known] = {}
         self.hooks: dict[str, list[_Known]] = {"before": [], "after": []}
         self.application = ""
 
@@ -172,6 +173,8 @@ class Conversion(ast.NodeVisitor):
         return kind if kind in ("app", "blueprint") else None
 
     def _wants(self, node: ast.AST, scope: Scope) -> set[str]:
+        if isinstance(node, ast.Attribute) and node.attr in ("data", "get_data"):
+            return {"sent_body"} if self._dotted(node.value, scope) == "flask.request" else set()
         if not isinstance(node, ast.Name) or not isinstance(node.ctx, ast.Load):
             return set()
         name = self._dotted(node, scope)
@@ -185,11 +188,10 @@ class Conversion(ast.NodeVisitor):
 
     def _spread(self) -> None:
         """Give what a function wants to those that call it by name, and to nobody else."""
-        named = {
-            known.node.name: known
-            for known in self.known.values()
-            if known.role == "plain" and known.scope.parent is self.module
-        }
+        helpers = [known for known in self.known.values() if self._is_helper(known)]
+        names = Counter(known.node.name for known in helpers)
+        named = {k.node.name: k for k in helpers if names[k.node.name] == 1}
+        self.helpers = named
         loads = Counter(
             node.id
             for node in ast.walk(self.tree)
@@ -201,7 +203,7 @@ class Conversion(ast.NodeVisitor):
         for known in self.known.values():
             for name in known.calls:
                 callers.setdefault(name, []).append(known)
-            if known.role != "plain" or known.scope.parent is self.module:
+            if known.role != "plain" or self._is_helper(known):
                 calls.update(known.calls)
         while waiting:
             called = waiting.pop()
@@ -212,6 +214,16 @@ class Conversion(ast.NodeVisitor):
                         waiting.append(known)
         for name, known in named.items():
             known.called = 0 < loads[name] == calls[name]
+
+    def _is_helper(self, known: _Known) -> bool:
+        """Tell whether it is a function that the views of the module may call by its name."""
+        parent = known.scope.parent
+        within = (
+            {other.scope: other for other in self.known.values()}.get(parent) if parent else None
+        )
+        return known.role == "plain" and (
+            parent is self.module or (within is not None and within.role == "plain")
+        )
 
     # --- functions ---------------------------------------------------------------------
 
@@ -260,7 +272,7 @@ class Conversion(ast.NodeVisitor):
             return
         plain = ast.unparse(node.returns)
         data = re.match(r"(dict|list|Dict|List|Any)\b", plain) or self._answers_text(known)
-        if known.role == "view" and data:
+        if (known.role == "view" and data) or plain == "None":
             return
         # FastAPI would take it for a model of the answer.
         responds = all(self._responds(value) for value in _returns(node))
@@ -277,6 +289,10 @@ class Conversion(ast.NodeVisitor):
         if known.role in ("before", "after", "error") or "request" in known.wants:
             added.append("request: Request")
             self.needs.add("Request")
+        if "sent_body" in known.wants and known.role == "view":
+            self._wants_body(known)
+        elif "sent_body" in known.wants and known.role == "plain":
+            added.append("sent_body: bytes")
         for name, annotation in known.arguments.items():
             added.append(f"{name}: {annotation}")
         if not added:
@@ -469,7 +485,59 @@ class Conversion(ast.NodeVisitor):
             if raised is not None:
                 self.edits.replace(value, raised)
                 return
+        if isinstance(value, ast.Call) and (
+            self._dotted(value.func) == "flask_cors.CORS" and self._cors(value)
+        ):
+            return
+        if (
+            isinstance(value, ast.Call)
+            and isinstance(value.func, ast.Attribute)
+            and value.func.attr == "call_on_close"
+            and len(value.args) == 1
+        ):
+            self.visit(value.func.value)
+            self.visit(value.args[0])
+            response, then = self.edits.text(value.func.value), self.edits.text(value.args[0])
+            self.needs.add("BackgroundTask")
+            self.edits.replace(value, f"{response}.background = BackgroundTask({then})")
+            self.done.add((value.func.end_lineno or value.lineno, "response"))
+            return
         self.generic_visit(node)
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        """Leave out that keys of JSON aren't sorted: FastAPI never does."""
+        match node.targets:
+            case [ast.Attribute(attr="sort_keys", value=ast.Attribute(attr="json") as json)] if (
+                self._made(json.value, self.scopes[-1]) == "app"
+            ):
+                start = self.edits.line(node.lineno)
+                end = self.edits.line((node.end_lineno or node.lineno) + 1)
+                self.edits.put(start, end, "")
+                self.done.add((node.lineno, "app"))
+            case _:
+                self.generic_visit(node)
+
+    def _cors(self, node: ast.Call) -> bool:
+        """Convert Flask-CORS to a middleware; its defaults are written out."""
+        names = {"origins": "allow_origins", "methods": "allow_methods", "max_age": "max_age",
+                 "allow_headers": "allow_headers", "expose_headers": "expose_headers",
+                 "supports_credentials": "allow_credentials"}  # fmt: skip
+        given = {names.get(one.arg or "", ""): one.value for one in node.keywords}
+        if len(node.args) != 1 or "" in given:
+            return False
+        self._settle(node.func)
+        texts = ["CORSMiddleware"]
+        for name, value in given.items():
+            self.visit(value)
+            text = self.edits.text(value)
+            single = isinstance(value, ast.Constant) and isinstance(value.value, str)
+            texts.append(f"{name}=[{text}]" if single else f"{name}={text}")
+        for name in ("allow_origins", "allow_methods", "allow_headers"):
+            texts += [] if name in given else [f'{name}=["*"]']
+        self.needs.add("CORSMiddleware")
+        app = self.edits.text(node.args[0])
+        self.edits.replace(node, f"{app}.add_middleware({', '.join(texts)})")
+        return True
 
     def _abort(self, node: ast.Call) -> str | None:
         named = {keyword.arg: keyword.value for keyword in node.keywords}
@@ -528,6 +596,10 @@ class Conversion(ast.NodeVisitor):
                 self._settle(node.value)
                 return
             known = self.functions[-1]
+            if node.attr == "data" and known.role == "plain":
+                self.edits.replace(node, "sent_body")
+                self._settle(node.value)
+                return
             if node.attr in _BODIES and known.role == "view":
                 self._body(node, known, _BODIES[node.attr])
                 return
@@ -568,6 +640,7 @@ class Conversion(ast.NodeVisitor):
         ):
             return False
         self.edits.replace(node, f"{node.value.id}.{instead}")
+        self.done.add((node.end_lineno or node.lineno, "werkzeug"))
         return True
 
     def _is_http(self, node: ast.expr) -> bool:
@@ -620,18 +693,11 @@ class Conversion(ast.NodeVisitor):
         """Give the request to a function of the module that wants it."""
         if not isinstance(node.func, ast.Name) or not self._has_request():
             return
-        for known in self.known.values():
-            if (
-                known.node.name == node.func.id
-                and known.role == "plain"
-                and known.scope.parent is self.module
-                and "request" in known.wants
-                and known.called
-            ):
-                opening = self.edits.span(node.func)[1] + 1
-                separator = ", " if node.args or node.keywords else ""
-                self.edits.put(opening, opening, f"request{separator}")
-                return
+        known = self.helpers.get(node.func.id)
+        if known is not None and known.called and known.wants:
+            opening = self.edits.span(node.func)[1] + 1
+            given = ", ".join(name for name in ("request", "sent_body") if name in known.wants)
+            self.edits.put(opening, opening, given + (", " if node.args or node.keywords else ""))
 
     def _flask_call(self, node: ast.Call, name: str) -> bool:
         function = name.removeprefix("flask.")
@@ -672,7 +738,9 @@ class Conversion(ast.NodeVisitor):
     def _application(self, node: ast.Call) -> None:
         self._settle(node.func)
         self.needs.add("FastAPI")
-        self.edits.replace(node, "FastAPI()")
+        # Its own document would come before a route of that path.
+        own = b"/openapi.json" in self.edits.content
+        self.edits.replace(node, f"FastAPI({'openapi_url=None' if own else ''})")
         statement = self._statement(node)
         if not isinstance(statement, ast.Assign) or not isinstance(statement.targets[0], ast.Name):
             return
@@ -790,6 +858,10 @@ class Conversion(ast.NodeVisitor):
                 texts = [f"{key}={self.edits.text(one)}" for key, one in options.items()]
                 self._body(node, known, f"json_body({', '.join(texts)})")
                 return set(options) <= {"force", "silent"}
+            if name == "get_data" and not node.args and not options and known.role == "plain":
+                self.edits.replace(node, "sent_body")
+                self._settle(function.value)
+                return True
             if name == "get_data" and not node.args and not options and known.role == "view":
                 self._body(node, known, "body")
                 return True
@@ -836,6 +908,12 @@ class Conversion(ast.NodeVisitor):
         self.edits.replace(node, f"{holder}.include_router({', '.join(texts)})")
         self.done.add((function.end_lineno or function.lineno, "blueprint"))
 
+    def _wants_body(self, known: _Known) -> None:
+        """Let a view be given the body."""
+        self.pieces.add("body")
+        self.needs |= {"Annotated", "Depends"}
+        known.arguments["sent_body"] = f"Annotated[bytes, Depends({self._own('body')})]"
+
     def _body(self, node: ast.expr, known: _Known, dependency: str) -> None:
         """Let a view be given what it read from the body."""
         piece = dependency.partition("(")[0]
@@ -857,7 +935,7 @@ class Conversion(ast.NodeVisitor):
             return False
         known = self.functions[-1]
         if known.role == "plain":
-            return known.scope.parent is self.module and "request" in known.wants and known.called
+            return self._is_helper(known) and bool(known.wants) and known.called
         return True
 
     def _piece(self, name: str, texts: list[str]) -> str:
@@ -891,6 +969,7 @@ class Conversion(ast.NodeVisitor):
         for use in uses:
             key = (use.line, use.kind)
             imported = use.name.startswith("import ") and use.kind in ("import", "werkzeug")
+            imported |= use.name == "import flask_cors.CORS" and "CORS" not in self.left
             if imported or (key in self.done and key not in self.undone):
                 continue
             line = self._first_line(use.line)
@@ -966,7 +1045,7 @@ class Conversion(ast.NodeVisitor):
                 continue
             self.needs |= set(needs)
             own = self._own(piece)
-            added += re.sub(rf"\b{piece}\b", own, source) if own != piece else source
+            added += re.sub(rf"(?<!\.)\b{piece}\b", own, source) if own != piece else source
             added += "\n"
         wanted = {name for name in self.needs if name not in bound or name not in snippet.IMPORTS}
         end = 0
@@ -997,7 +1076,7 @@ class Conversion(ast.NodeVisitor):
         module = absolute(node, self.module.file)
         own = self.references.module(module, self.module.file)
         if own is None:
-            if module.split(".")[0] not in ("flask", "werkzeug"):
+            if module.split(".")[0] not in ("flask", "werkzeug", "flask_cors"):
                 return
             left = [alias for alias in node.names if (alias.asname or alias.name) in self.left]
             if not left:

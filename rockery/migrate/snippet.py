@@ -107,7 +107,9 @@ IMPORTS = {
     "StaticFiles": "fastapi.staticfiles",
     "Jinja2Templates": "fastapi.templating",
     "run_in_threadpool": "fastapi.concurrency",
+    "CORSMiddleware": "fastapi.middleware.cors",
     "pass_context": "jinja2",
+    "BackgroundTask": "starlette.background",
     "StarletteHTTPException": "starlette.exceptions",
 }
 #: The names of the pieces, in the order in which they are written, and what each needs.
