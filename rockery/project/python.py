@@ -15,7 +15,8 @@ from rockery.project.source import inside
 #: A wish in a file larger than this is none.
 _LARGEST = 64 * 1024
 
-_CLAUSE = r"(?a)\s*(===?|~=|!=|<=|>=|<|>|\^|~)?\s*v?(\d+(?:\.\d+)*)(\.\*)?\s*"
+#: A number of thousands of digits is no part of a version, and int() doesn't read it.
+_CLAUSE = r"(?a)\s*(===?|~=|!=|<=|>=|<|>|\^|~)?\s*v?(\d{1,9}(?:\.\d{1,9})*)(\.\*)?\s*"
 
 #: More patch releases than a Python has had.
 _PATCHES = 60
