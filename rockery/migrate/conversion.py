@@ -25,6 +25,9 @@ _CONVERTERS = {"int": "int", "float": "float", "path": "path", "uuid": "uuid"}
 _TYPES = {"int": "int", "float": "float", "path": "str", "uuid": "", "string": "str", "": "str"}
 _ARGUMENT = re.compile(r"<(?:([^<>:()]+)(\([^<>]*\))?:)?([^<>:]+)>")
 
+#: What makes a pattern of an origin for Flask-CORS; ``*`` alone is every origin for both.
+_PATTERN = re.compile(r"(?!\*$)[][*\\?$^()]")
+
 #: Attributes of the request that are elsewhere with Starlette's.
 _REQUEST = {
     "args": "request.query_params",
@@ -40,6 +43,12 @@ _REQUEST = {
     "content_type": 'request.headers.get("content-type")',
     "view_args": "request.path_params",
     "is_secure": '(request.url.scheme == "https")',
+}
+#: Attributes of Werkzeug's HTTP errors that Starlette's have elsewhere.
+_ERROR = {
+    "code": "{}.status_code",
+    "description": "{}.detail",
+    "name": "HTTPStatus({}.status_code).phrase",
 }
 #: What reads the body, by the attribute of Flask's request: the dependency.
 _BODIES = {"json": "json_body()", "data": "body", "form": "form"}
@@ -108,6 +117,8 @@ class Conversion(ast.NodeVisitor):
         self.pieces: set[str] = set()
         self.done: set[tuple[int, str]] = set()
         self.undone: set[tuple[int, str]] = set()
+        self.unsure: list[Use] = []  # what the survey doesn't count, and yet may be Flask's
+        self.errors: frozenset[str] = frozenset()  # the names of Werkzeug's errors hereabouts
         self.left: set[str] = set()
         self.taken = {name for inner in scope.walk() for name in inner.names}
         self.known: dict[ast.AST, _Known] = {}
@@ -239,12 +250,14 @@ class Conversion(ast.NodeVisitor):
                 self.visit(default)
         self.scopes.append(known.scope)
         self.functions.append(outer if inherits and outer else known)
+        errors, self.errors = self.errors, self._errors(known)
         for argument in (*node.args.args, *node.args.kwonlyargs):
             if argument.annotation is not None:
                 self.visit(argument.annotation)
         self._returned_annotation(node, known)
         for statement in node.body:
             self.visit(statement)
+        self.errors = errors
         self.functions.pop()
         self.scopes.pop()
         if not inherits and (known.role != "plain" or known.called):
@@ -416,6 +429,9 @@ class Conversion(ast.NodeVisitor):
             return
         parts = value.elts if isinstance(value, ast.Tuple) else [value]
         rest = parts[1:]
+        if isinstance(parts[0], ast.Name) and parts[0].id in self.errors:
+            self._doubt(value, "return", f"return {parts[0].id}")  # Werkzeug's is an answer, too
+            return
         for part in rest:
             self.visit(part)
         if known.role == "view" and not rest:
@@ -523,7 +539,7 @@ class Conversion(ast.NodeVisitor):
                  "allow_headers": "allow_headers", "expose_headers": "expose_headers",
                  "supports_credentials": "allow_credentials"}  # fmt: skip
         given = {names.get(one.arg or "", ""): one.value for one in node.keywords}
-        if len(node.args) != 1 or "" in given:
+        if len(node.args) != 1 or "" in given or not all(map(self._is_listed, given.items())):
             return False
         self._settle(node.func)
         texts = ["CORSMiddleware"]
@@ -538,6 +554,43 @@ class Conversion(ast.NodeVisitor):
         app = self.edits.text(node.args[0])
         self.edits.replace(node, f"{app}.add_middleware({', '.join(texts)})")
         return True
+
+    def _is_listed(self, item: tuple[str, ast.expr]) -> bool:
+        """Tell whether an argument of CORS is plainly a list, or one text, as the other wants it.
+
+        Of a text that may hold all of it Starlette would take any part for an origin.
+        """
+        name, value = item
+        if name in ("max_age", "allow_credentials"):
+            return True
+        if name == "allow_origins" and any(
+            isinstance(one, ast.Constant) and _PATTERN.search(str(one.value))
+            for one in ast.walk(value)
+        ):
+            return False
+        return (isinstance(value, ast.Constant) and isinstance(value.value, str)) or (
+            self._is_list(value)
+        )
+
+    def _is_list(self, node: ast.expr) -> bool:
+        match node:
+            case ast.List() | ast.Tuple() | ast.Set() | ast.ListComp():
+                return True
+            case ast.Call(func=ast.Name(id="list" | "tuple" | "set" | "sorted")):
+                return True
+            case ast.Call(func=ast.Attribute(attr="split")):
+                return True
+            case ast.Name(id=name):
+                values = [
+                    each.value
+                    for each in ast.walk(self.tree)
+                    if isinstance(each, ast.Assign)
+                    and any(isinstance(one, ast.Name) and one.id == name for one in each.targets)
+                ]
+                return bool(values) and not any(
+                    isinstance(value, ast.Name) or not self._is_list(value) for value in values
+                )
+        return False
 
     def _abort(self, node: ast.Call) -> str | None:
         named = {keyword.arg: keyword.value for keyword in node.keywords}
@@ -619,31 +672,82 @@ class Conversion(ast.NodeVisitor):
             self.edits.replace(node, f"{self.edits.text(node.value)}.state.config")
             self.done.add((node.end_lineno or node.lineno, "config"))
             return
-        if self._error_attribute(node):
+        if self._error_attribute(node, node.value, node.attr):
             return
         if self._dotted(node) in _CLASSES:
             self._name(node, _CLASSES[self._dotted(node)])
             return
         self.generic_visit(node)
 
-    def _error_attribute(self, node: ast.Attribute) -> bool:
-        """Convert what a handler asks of an HTTP error."""
-        known = self.functions[-1] if self.functions else None
-        if known is None or known.role != "error" or not isinstance(node.value, ast.Name):
+    def _errors(self, known: _Known) -> frozenset[str]:
+        """Return the names that stand for HTTP errors of Werkzeug's in a function."""
+        node = known.node
+        arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        handled = [one for decorator in node.decorator_list for one in _arguments(decorator)]
+        given = {
+            argument.arg
+            for argument in arguments
+            if argument.annotation is not None and self._is_http(argument.annotation)
+        }
+        if known.role == "error" and any(map(self._is_http, handled)):
+            given |= {argument.arg for argument in arguments[:1]}
+        return (self.errors - {argument.arg for argument in arguments}) | given
+
+    def _within(self, nodes: Iterable[ast.AST], errors: Iterable[str]) -> None:
+        """Convert nodes in which these names, too, stand for errors of Werkzeug's."""
+        before, self.errors = self.errors, self.errors.union(errors)
+        for node in nodes:
+            self.visit(node)
+        self.errors = before
+
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
+        """Convert what catches an HTTP error, and what is asked of it."""
+        kinds = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
+        http = all(kind is not None and self._is_http(kind) for kind in kinds)
+        if node.type is not None:
+            self.visit(node.type)
+        self._within(node.body, {node.name} if node.name and http else ())
+
+    def visit_If(self, node: ast.If | ast.IfExp) -> None:
+        """Convert a choice; after ``isinstance`` a name stands for an HTTP error."""
+        self.visit(node.test)
+        bodies = [part if isinstance(part, list) else [part] for part in (node.body, node.orelse)]
+        self._within(bodies[0], self._tested(node.test))
+        self._within(bodies[1], ())
+
+    visit_IfExp = visit_If  # noqa: N815 - ast's name for it
+
+    def _tested(self, node: ast.expr) -> set[str]:
+        """Return the name that a test says is an HTTP error of Werkzeug's."""
+        match node:
+            case ast.Call(func=ast.Name(id="isinstance"), args=[ast.Name(id=name), kind]):
+                return {name} if self._is_http(kind) else set()
+        return set()
+
+    def _error_attribute(
+        self, node: ast.expr, error: ast.expr, name: str, default: ast.expr | None = None
+    ) -> bool:
+        """Convert what is asked of an HTTP error, as its attribute or by ``getattr``."""
+        if not isinstance(error, ast.Name) or error.id not in self.errors:
             return False
-        arguments = known.node.args.args
-        if not arguments or node.value.id != arguments[0].arg:
+        if name == "valid_methods":
+            text = self._piece(name, [error.id])
+            if default is not None and ast.unparse(default) != "None":
+                self.visit(default)
+                text = f"({text} or {self.edits.text(default)})"
+        elif name in _ERROR:
+            text = _ERROR[name].format(error.id)
+            self.needs |= {"HTTPStatus"} if name == "name" else set()
+        else:
+            if not hasattr(Exception, name):
+                self._doubt(node, "werkzeug", f"{error.id}.{name}")
             return False
-        instead = {"code": "status_code", "description": "detail"}.get(node.attr)
-        if instead is None or not any(
-            self._is_http(one) for dec in known.node.decorator_list for one in _arguments(dec)
-        ):
-            return False
-        self.edits.replace(node, f"{node.value.id}.{instead}")
+        self.edits.replace(node, text)
         self.done.add((node.end_lineno or node.lineno, "werkzeug"))
         return True
 
     def _is_http(self, node: ast.expr) -> bool:
+        """Tell whether an expression is an HTTP error's class or status."""
         if isinstance(node, ast.Constant):
             return isinstance(node.value, int)
         return self._dotted(node).startswith("werkzeug.exceptions.")
@@ -680,6 +784,12 @@ class Conversion(ast.NodeVisitor):
             return
         if isinstance(function, ast.Attribute) and self._method_call(node, function):
             return
+        match node:
+            case ast.Call(
+                func=ast.Name(id="getattr"),
+                args=[error, ast.Constant(value=str(attribute)), *default],
+            ) if self._error_attribute(node, error, attribute, *default):
+                return
         if isinstance(function, ast.Name) and function.id in ("isinstance", "issubclass"):
             before = len(self.done)
             self.generic_visit(node)
@@ -950,6 +1060,15 @@ class Conversion(ast.NodeVisitor):
         """Note that the use of a name isn't, whatever else is on its line."""
         self.undone.add((node.lineno, counterpart.external(self._dotted(node)) or ""))
 
+    def _doubt(self, node: ast.expr, kind: str, name: str) -> None:
+        """Note what may be Flask's, and stays."""
+        line = node.end_lineno or node.lineno
+        use = Use(
+            self.module.file, line, kind, name, counterpart.instead(kind, "werkzeug.exceptions")
+        )
+        self.unsure.append(use)
+        self.undone.add((line, kind))
+
     def _statement(self, node: ast.AST) -> ast.stmt | None:
         """Return the innermost statement that a node is in."""
         start, end = self.edits.span(node)
@@ -966,7 +1085,8 @@ class Conversion(ast.NodeVisitor):
     def _mark(self, uses: Iterable[Use]) -> int:
         """Mark the uses that weren't converted, each above its statement."""
         marks: dict[int, list[str]] = {}
-        for use in uses:
+        known = {(use.line, use.kind): use for use in (*uses, *self.unsure)}
+        for use in known.values():
             key = (use.line, use.kind)
             imported = use.name.startswith("import ") and use.kind in ("import", "werkzeug")
             imported |= use.name == "import flask_cors.CORS" and "CORS" not in self.left
@@ -1040,13 +1160,11 @@ class Conversion(ast.NodeVisitor):
             elif last is not None:
                 break
         added = ""
-        for piece, (source, needs) in snippet.PIECES.items():
+        for piece, (_, needs) in snippet.PIECES.items():
             if piece not in self.pieces or (piece == "logger" and "logger" in self.module.names):
                 continue
             self.needs |= set(needs)
-            own = self._own(piece)
-            added += re.sub(rf"(?<!\.)\b{piece}\b", own, source) if own != piece else source
-            added += "\n"
+            added += f"{snippet.named(piece, self._own(piece))}\n"
         wanted = {name for name in self.needs if name not in bound or name not in snippet.IMPORTS}
         end = 0
         if last is not None:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+
+from rockery.migrate.edit import Edits
+from rockery.migrate.scope import Function
+
 ANSWER = '''
 def answer(value: Any, status: Any = None, headers: Any = None) -> Response:
     """Answer as Flask does with what a view returns: text as HTML, data as JSON."""
@@ -50,6 +55,13 @@ async def form(request: Request) -> Any:
     return await request.form()
 '''
 
+VALID_METHODS = '''
+def valid_methods(error: StarletteHTTPException) -> list[str] | None:
+    """Return the methods that a path has, where an error says so."""
+    allowed = (error.headers or {}).get("Allow")
+    return allowed.split(", ") if allowed else None
+'''
+
 TEMPLATES = '''
 templates = Jinja2Templates(directory=Path(__file__).parent / "templates")
 
@@ -92,6 +104,7 @@ async def around_requests(request: Request, call_next: Any) -> Response:
 IMPORTS = {
     "Annotated": "typing",
     "Any": "typing",
+    "HTTPStatus": "http",
     "Path": "pathlib",
     "APIRouter": "fastapi",
     "Depends": "fastapi",
@@ -123,12 +136,26 @@ PIECES = {
     "json_body": (JSON, ("Any", "Depends", "HTTPException", "Request")),
     "body": (BODY, ("Request",)),
     "form": (FORM, ("Any", "Request")),
+    "valid_methods": (VALID_METHODS, ("StarletteHTTPException",)),
 }
+
+
+def named(piece: str, own: str) -> str:
+    """Return a piece's text, with ``own`` as its name."""
+    source = PIECES[piece][0]
+    edits = Edits(source.encode())
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Name) and node.id == piece:
+            edits.replace(node, own)
+        elif isinstance(node, Function) and node.name == piece:
+            start = edits.content.index(piece.encode(), edits.span(node)[0])
+            edits.put(start, start + len(piece), own)
+    return edits.result()
 
 
 def imports(names: set[str]) -> str:
     """Return the import statements of names, sorted."""
-    own = {"logging", "pathlib", "typing"}
+    own = {"http", "logging", "pathlib", "typing"}
     lines: dict[bool, list[str]] = {True: [], False: []}
     for name in sorted(names & {"logging"}):
         lines[name in own].append(f"import {name}\n")

@@ -19,11 +19,11 @@ PROJECT = EXAMPLES / "ml-serving"
 SETTINGS: dict[str, str] = runpy.run_path(str(PROJECT / "tests/conftest.py"))["SETTINGS"]
 
 
-def pytest_says(*arguments: str, **variables: str) -> None:
+def pytest_says(*arguments: str, folder: Path = PROJECT, **variables: str) -> None:
     """Run the example's own tests, and fail with what they say."""
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
-        cwd=PROJECT,
+        cwd=folder,
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **variables},
         capture_output=True,
         text=True,
@@ -50,6 +50,19 @@ def rock(rockery: Rockery, project: Path) -> Path:
 
 def test_in_this_process() -> None:
     pytest_says("tests")
+
+
+def test_what_the_flask_app_is_converted_to(rockery: Rockery, tmp_path: Path) -> None:
+    """``rockery migrate --write`` is sure of all of it, and it keeps the contract as it is."""
+    copy = tmp_path / "ml-serving"
+    shutil.copytree(PROJECT, copy, ignore=shutil.ignore_patterns("__pycache__", "*.rock"))
+    (copy / "fastapi_app.py").unlink()
+    rockery("-C", copy, "migrate", "--write")
+    text = (copy / "fastapi_app.py").read_text()
+    assert "TODO" not in text
+    assert "import flask" not in text
+    assert "from flask" not in text
+    pytest_says("tests/test_contract.py", "-k", "fastapi", folder=copy)
 
 
 @pytest.mark.engine

@@ -303,6 +303,220 @@ def test_what_is_not_sure_is_marked_and_stays(tmp_path: Path, load: Load) -> Non
     compile(text, "app_fastapi.py", "exec")
 
 
+ERRORS = """\
+from flask import Flask, abort, jsonify
+from werkzeug.exceptions import HTTPException
+
+app = Flask(__name__)
+
+
+class Own(Exception):
+    code = 7
+
+
+@app.errorhandler(HTTPException)
+def failed(error):
+    methods = getattr(error, "valid_methods", ["none"])
+    told = {"name": error.name, "methods": methods, "args": hasattr(error, "args")}
+    return jsonify(told, getattr(error, "description", "")), getattr(error, "code", 500)
+
+
+@app.errorhandler(405)
+def no_such_method(error):
+    return jsonify("POST" in error.valid_methods, about(error)), 405
+
+
+def about(error: HTTPException):
+    return f"{error.code} {error.name}"
+
+
+def what(error):
+    if isinstance(error, HTTPException):
+        return error.description
+    return type(error).__name__
+
+
+@app.post("/only/<code>")
+def only(code):
+    return code
+
+
+@app.get("/abort/<int:code>")
+def stop(code):
+    abort(code, description="because")
+
+
+@app.get("/caught/<kind>")
+def caught(kind):
+    try:
+        if kind == "own":
+            raise Own
+        abort(410, description="gone")
+    except HTTPException as error:
+        return jsonify(code=error.code, description=error.description)
+    except (KeyError, Own) as error:
+        return jsonify(code=error.code)
+
+
+@app.get("/tested/<kind>")
+def tested(kind):
+    try:
+        if kind == "own":
+            raise Own
+        abort(410, description="gone")
+    except Exception as error:
+        code = error.code if isinstance(error, HTTPException) else -error.code
+        return jsonify(code=code, what=what(error))
+"""
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        ("GET", "/abort/404", {}),
+        ("GET", "/abort/409", {}),
+        ("GET", "/only/x", {}),
+        *[("GET", f"/{path}/{kind}", {}) for path in ("caught", "tested") for kind in ("own", "x")],
+    ],
+    ids=lambda request: request[1],
+)
+def test_what_is_asked_of_an_http_error(request_: Request, tmp_path: Path, load: Load) -> None:
+    (text,) = written(tmp_path, {"errors.py": ERRORS}).values()
+    assert "TODO" not in text
+    flask, fastapi = load("errors").app, load("errors_fastapi").app
+    assert asked(fastapi, request_) == asked(flask, request_)
+
+
+def test_what_only_an_error_of_werkzeug_has_is_marked(tmp_path: Path) -> None:
+    code = (
+        "from flask import Flask\nfrom werkzeug.exceptions import HTTPException\n\n"
+        "app = Flask(__name__)\n\n\n"
+        "@app.errorhandler(404)\ndef missing(error):\n"
+        "    response = error.get_response()\n    return response\n\n\n"
+        "@app.errorhandler(HTTPException)\ndef failed(error):\n"
+        "    print(error.args, error.code)\n    return error\n\n\n"
+        "@app.errorhandler(ValueError)\ndef other(error):\n    return error.get_response(), 400\n"
+    )
+    (text,) = written(tmp_path, {"app.py": code}).values()
+    lines = [line.strip() for line in text.splitlines()]
+    marked = {lines[i + 1]: line for i, line in enumerate(lines) if "TODO" in line}
+    assert set(marked) == {"response = error.get_response()", "return error"}
+    assert "error.get_response: fastapi.HTTPException" in marked["response = error.get_response()"]
+
+
+SERVER = """\
+from flask import Flask, jsonify, request
+from flask_cors import CORS
+
+after = []
+mine = ["https://a.example", "https://b.example"]
+
+
+def create_app():
+    app = Flask(__name__)
+    app.json.sort_keys = False
+    CORS(app, origins=mine, expose_headers="X-Size", supports_credentials=True)
+
+    @app.post("/size")
+    def size():
+        response = jsonify(size=length(), kind=kind(), text=text(), agent=5)
+        response.headers["X-Size"] = str(length())
+        response.call_on_close(lambda: after.append("sent"))
+        return response
+
+    @app.get("/openapi.json")
+    def document():
+        return jsonify(openapi="mine")
+
+    def length() -> int:
+        return len(request.get_data())
+
+    def kind():
+        return request.headers["Content-Type"]
+
+    def text():
+        return kind() + request.data.decode()
+
+    return app
+"""
+
+
+def test_what_a_model_server_does_besides(tmp_path: Path, load: Load) -> None:
+    (text,) = written(tmp_path, {"server.py": SERVER}).values()
+    assert "TODO" not in text
+    assert "sort_keys" not in text
+    modules = load("server"), load("server_fastapi")
+    flask, fastapi = (module.create_app() for module in modules)
+    assert asked(fastapi, ("GET", "/openapi.json", {})) == asked(
+        flask, ("GET", "/openapi.json", {})
+    )
+    seen = []
+    for origin in ("https://a.example", "https://evil.example"):
+        headers = {"Origin": origin, "Content-Type": "text/x"}
+        one = flask.test_client().post("/size", data=b"four", headers=headers)
+        two = TestClient(fastapi).post("/size", content=b"four", headers=headers)
+        assert two.json() == one.get_json()
+        assert two.json() == {"size": 4, "kind": "text/x", "text": "text/xfour", "agent": 5}
+        assert list(two.json()) == list(one.get_json())
+        seen.append(
+            [
+                {answer.headers.get(f"access-control-{name}") for answer in (one, two)}
+                for name in ("allow-origin", "allow-credentials")
+            ]
+        )
+        one.close()
+    assert seen[0] == [{"https://a.example"}, {"true"}]
+    assert seen[1][0] == {None}
+    assert modules[0].after == modules[1].after == ["sent", "sent"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "written_as"),
+    [
+        ("app", 'CORSMiddleware, allow_origins=["*"]'),
+        ("app, origins='*'", "allow_origins=['*']"),
+        ("app, origins='https://a.example'", "allow_origins=['https://a.example']"),
+        ("app, origins=list(several)", "allow_origins=list(several)"),
+        ("app, origins=one.split(',')", "allow_origins=one.split(',')"),
+        ("app, origins=known", "allow_origins=known"),
+        ("app, origins=one", None),
+        ("app, origins=both", None),
+        ("app, origins=r'https://.*\\.example'", None),
+        ("app, origins=['https://*.example']", None),
+        ("app, resources={'/api': {}}", None),
+        ("", None),
+    ],
+)
+def test_origins_are_converted_where_they_are_sure(
+    arguments: str, written_as: str | None, tmp_path: Path
+) -> None:
+    code = (
+        "import os\nfrom flask import Flask\nfrom flask_cors import CORS\n\n"
+        "several = one = os.environ.get('ORIGINS', '')\nknown = ['https://a.example']\n"
+        "both = ['https://a.example']\nboth = one\n"
+        f"app = Flask(__name__)\nCORS({arguments})\n"
+    )
+    (text,) = written(tmp_path, {"app.py": code}).values()
+    assert ("TODO" in text) == (written_as is None)
+    assert (written_as or f"\nCORS({arguments})\n") in text
+
+
+def test_a_piece_has_another_name_where_its_own_is_taken(tmp_path: Path, load: Load) -> None:
+    code = (
+        "from flask import Flask, render_template, request\n\napp = Flask(__name__)\n"
+        "templates = body = answer = 'x'\n\n\n"
+        "@app.post('/')\ndef show():\n    return render_template('a.html', sent=request.data)\n"
+        "\n\n@app.get('/')\ndef get():\n    return templates + body + answer, 202\n"
+    )
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates/a.html").write_text("sent {{ sent.decode() }}")
+    (text,) = written(tmp_path, {"app.py": code}).values()
+    assert '"""Read the whole body."""' in text
+    app = load("app_fastapi").app
+    assert TestClient(app).post("/", content=b"it").text == "sent it"
+    assert asked(app, ("GET", "/", {})) == asked(load("app").app, ("GET", "/", {}))
+
+
 def test_nothing_is_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "custom_flask.py").write_text(HOOK)
     (tmp_path / "custom_fastapi.py").write_text("mine = 1\n")
