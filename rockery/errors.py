@@ -8,23 +8,24 @@ and prints problems.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from rockery.record import Record
 
 
-@dataclass(frozen=True, order=True)
-class Location:
+class Location(Record):
     """A place in a file of the user's; ``line`` and ``column`` count from 1."""
 
     file: str
     line: int | None = None
     column: int | None = None
 
+    def __lt__(self, other: Location) -> bool:
+        return self._key() < other._key()
+
     def __str__(self) -> str:
         return ":".join(str(part) for part in (self.file, self.line, self.column) if part)
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(Record):
     """One thing that is wrong.
 
     ``code`` is a stable kebab-case name such as ``missing-entrypoint``; ``details`` are

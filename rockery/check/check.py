@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rockery.data import VARIABLE
@@ -11,10 +10,10 @@ from rockery.errors import Problem, ProjectError
 from rockery.extension.definition import absent, names
 from rockery.extension.expansion import Attempt, Expansion, Finding, attempt, wrong
 from rockery.project import Project, load, rules
+from rockery.record import Record, field
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(Record):
     """All that was found: ``problems`` stop a pack, ``notes`` don't.
 
     ``findings`` are what detection went by, for each extension that the project declares.
@@ -27,8 +26,7 @@ class Report:
     expansion: Expansion | None = None
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(Record):
     """Whether an extension fits a project; ``reason`` is the first thing against it, or for."""
 
     extension: str
@@ -58,6 +56,8 @@ def check(folder: Path, *, base: str | None = None, build_base: str | None = Non
 
 def verdicts(project: Project) -> Iterator[Verdict]:
     """Try each extension on the project, those it doesn't declare too."""
+    from dataclasses import replace
+
     for name in names(project.folder):
         tried = attempt(replace(project, data={**project.data, "extensions": [name]}))
         told = {finding.topic: finding.text for finding in tried.findings.get(name, ())}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -31,6 +30,8 @@ def path(found: Path) -> None:
 
 def document(data: dict[str, Any]) -> None:
     """Print one JSON document; ASCII alone, which no locale can break."""
+    import json
+
     print(json.dumps(data, indent=2))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
@@ -12,13 +11,14 @@ from rockery.errors import Location, Problem, ProjectError
 from rockery.project import conformity, wording
 from rockery.project.document import Document
 from rockery.project.source import inside
+from rockery.record import Record, field
 
 #: Where a project keeps definitions of its own.
 OWN = "rockery-extensions"
 
 _FILE = "extension.yaml"
 
-_T = TypeVar("_T")
+_T = TypeVar("_T", bound=Record)
 
 #: How pydantic takes the classes here, when it is asked what is wrong with a file.
 _CONFIG: dict[str, Any] = {
@@ -27,8 +27,7 @@ _CONFIG: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Requires:
+class Requires(Record):
     """Which distributions have to be among the installed ones: at least one of ``one_of``.
 
     ``never_from`` are others that are known not to bring one of them along.
@@ -40,8 +39,7 @@ class Requires:
     never_from: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Evidence:
+class Evidence(Record):
     """A place besides the code that may say where the application is; one of the three.
 
     ``toml`` is a file and a dotted key in it, ``variable`` a file of ``NAME=value`` lines and
@@ -56,8 +54,7 @@ class Evidence:
     files: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class EntrypointRules:
+class EntrypointRules(Record):
     """How the application is found.
 
     ``modules`` and ``packages`` with their ``submodules`` are looked at first, then the rest
@@ -79,8 +76,7 @@ class EntrypointRules:
     evidence: tuple[Evidence, ...] = ()
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class WorkerRule:
+class WorkerRule(Record):
     """The worker to ``use`` where one of ``installed`` is; without it, always.
 
     ``name[extra]`` is a distribution that is asked for with that extra. ``packages`` are
@@ -94,8 +90,7 @@ class WorkerRule:
     packages: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Own:
+class Own(Record):
     """What belongs to this extension alone, so that it comes and goes with it.
 
     ``requirements`` are requirement files and ``groups`` dependency groups that are installed
@@ -110,8 +105,7 @@ class Own:
     distributions: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Definition:
+class Definition(Record):
     """One extension.
 
     One with ``entrypoint`` serves an application, and has ``service`` and ``app``; one without
@@ -223,8 +217,8 @@ def _read(name: str, file: Path) -> Definition:
 
 
 def _made(class_: type[_T], data: Mapping[str, Any]) -> _T:
-    """Make a dataclass of data that conforms: lists become tuples."""
-    given = {each.name: each.name.replace("_", "-") for each in fields(class_)}  # type: ignore[arg-type]
+    """Make a record of data that conforms: lists become tuples."""
+    given = {name: name.replace("_", "-") for name in class_.field_names}
     values = {name: data[key] for name, key in given.items() if key in data}
     return class_(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
 

@@ -15,7 +15,6 @@ doesn't count. What is passed over is named in a note.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +31,7 @@ from rockery.extension.settings import Settings
 from rockery.project import pyproject, wording
 from rockery.project.pyproject import PyProject
 from rockery.project.wording import nearest
+from rockery.record import Record, field
 
 if TYPE_CHECKING:
     from rockery.extension.lock import Lock
@@ -50,8 +50,7 @@ _REQUIREMENTS = "requirements.txt"
 _DEVELOPMENT = frozenset({"dev", "develop", "development", "test", "tests", "testing", "lint"})
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Asked:
+class Asked(Record):
     """What decides besides the project's files.
 
     ``part`` is the user's ``<extension>/dependencies``, ``where`` the position of a key in it.
@@ -84,8 +83,7 @@ class Asked:
         return "poetry" if "poetry-with" in self.part else None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Dependencies:
+class Dependencies(Record):
     """What the project needs.
 
     ``source`` is what the findings came from and ``part`` what it means to the part that
@@ -111,8 +109,7 @@ def gather(folder: Path, project: PyProject | None, target: Target, asked: Asked
     return _Gathering(folder, project, target, asked).run()
 
 
-@dataclass(eq=False, repr=False)
-class _Gathering:
+class _Gathering(Record, frozen=False):
     folder: Path
     project: PyProject | None
     target: Target

@@ -10,7 +10,6 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from rockery.extension.settings import Settings
 from rockery.project import pyproject
 from rockery.project.pyproject import PyProject
 from rockery.project.source import inside
+from rockery.record import Record, field
 
 # What only some projects need is compiled when it is needed: all together took a millisecond.
 _REFERENCE = r"(?P<module>\w+(?:\.\w+)*):(?P<name>[A-Za-z_]\w*)(?P<call>\((?P<arguments>[^()]*)\))?"
@@ -39,8 +39,7 @@ _MOST_MODULES = 200
 _MOST_SHOWN = 12
 
 
-@dataclass(frozen=True, repr=False)
-class Entrypoint:
+class Entrypoint(Record):
     """The application: ``module:attribute``, called where it is a factory.
 
     ``path`` is the folder that has to be on Python's path besides the project's, "" for
@@ -60,8 +59,7 @@ class Entrypoint:
         return f"{self.module}:{self.attribute}{self.call}"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class _Told:
+class _Told(Record):
     """What a file says: ``reference`` is the application; ``folders`` are to be on the path."""
 
     reference: str
@@ -70,8 +68,7 @@ class _Told:
     folders: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Search:
+class Search(Record):
     """What a search found, with what it passed over and why."""
 
     entrypoint: Entrypoint | None
@@ -99,8 +96,7 @@ def search(
     return Search(None, tuple(hunt.notes), tuple(hunt.failure()))
 
 
-@dataclass(eq=False, repr=False)
-class _Hunt:
+class _Hunt(Record, frozen=False):
     folder: Path
     name: str
     rules: EntrypointRules

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 from rockery.errors import Location, Problem, ProjectError
@@ -20,6 +19,7 @@ from rockery.extension.requirements import Requirements, Target, Wanted, first_n
 from rockery.extension.settings import Settings
 from rockery.project import Project, bases, document, pyproject, python, rules
 from rockery.project.document import Document
+from rockery.record import Record, field
 
 #: The order of the keys at the top of what is expanded.
 _ORDER = (
@@ -46,8 +46,7 @@ _ORDER = (
 )
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Expansion:
+class Expansion(Record):
     """A project as ordinary ``rockcraft.yaml``.
 
     ``notes`` are findings that stop nothing. ``definitions`` are the extensions that were
@@ -60,8 +59,8 @@ class Expansion:
     definitions: tuple[Definition, ...] = ()
     entrypoints: dict[str, Entrypoint] = field(default_factory=dict)
     left_out: dict[str, tuple[shipping.Ignored, ...]] = field(default_factory=dict)
-    _document: Document | None = field(default=None, repr=False)
-    _spelled: dict[str, str] = field(default_factory=dict, repr=False)
+    _document: Document | None = None
+    _spelled: dict[str, str] = field(default_factory=dict)
 
     def where(self, *path: str | int) -> Location:
         """Return the position in the user's file of the value at ``path`` of ``data``.
@@ -81,8 +80,7 @@ class Expansion:
         return self._document.where(*steps)
 
 
-@dataclass(frozen=True, repr=False)
-class Finding:
+class Finding(Record):
     """One thing that detection found out: what it is about, what it is, and where that stands."""
 
     topic: str
@@ -90,8 +88,7 @@ class Finding:
     where: Location | None = None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Attempt:
+class Attempt(Record):
     """What came of expanding: an expansion where there are no problems.
 
     ``findings`` are what detection went by, ``snippets`` what is added, for each extension;

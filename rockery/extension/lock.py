@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +15,13 @@ from rockery.extension.dependencies import PLUGINS
 from rockery.extension.requirements import Target, first_name, normalised
 from rockery.project.pyproject import PyProject
 from rockery.project.source import inside
+from rockery.record import Record, field
 
 #: Larger ones are none; the largest seen has 2 MB.
 _LARGEST = 16 * 1024 * 1024
 
 
-@dataclass(frozen=True)
-class Lock:
+class Lock(Record):
     """A lock file: the normalised names of what it installs on the target.
 
     ``python`` is the Python it was made for, as a version specifier. ``choices`` are the

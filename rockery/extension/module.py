@@ -10,13 +10,13 @@ import ast
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from rockery.errors import Location, Problem, ProjectError
 from rockery.project import syntax
 from rockery.project.source import inside
+from rockery.record import Record
 
 _DEEPEST = 24
 
@@ -25,8 +25,7 @@ _DOTTED = re.compile(r"\w+(\.\w+)*")
 Kind = Literal["made", "function", "class", "module", "external", "nothing", "unknown"]
 
 
-@dataclass(frozen=True)
-class Value:
+class Value(Record):
     """What an expression is.
 
     ``name`` is dotted: the constructor of what is made, the module, the external name.
@@ -35,16 +34,18 @@ class Value:
 
     kind: Kind
     name: str = ""
-    node: ast.AST | None = field(default=None, compare=False)
-    module: Module | None = field(default=None, compare=False, repr=False)
+    node: ast.AST | None = None
+    module: Module | None = None
+
+    def _key(self) -> tuple[str, str]:
+        return self.kind, self.name
 
 
 _UNKNOWN = Value("unknown")
 _NOTHING = Value("nothing")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class _Import:
+class _Import(Record):
     """A name that an import statement binds; ``attribute`` is empty for the module itself."""
 
     module: str
@@ -52,8 +53,7 @@ class _Import:
     lineno: int | None = None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class _Alias:
+class _Alias(Record):
     """What another name could be bound to when it was read: the first ``count`` of ``bound``."""
 
     bound: list[_Bound]
@@ -64,8 +64,7 @@ class _Alias:
 _Bound = ast.expr | _Import | _Alias | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
-@dataclass(eq=False, repr=False)
-class Module:
+class Module(Record, frozen=False):
     """One module: its dotted name below ``root``, its file, what its body binds.
 
     ``bindings`` has for each name what it may be bound to when the body has run, the likely

@@ -10,11 +10,11 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from rockery.errors import Location, Problem
 from rockery.project.source import inside
+from rockery.record import Record, field
 
 #: Larger files are no requirement files; the largest seen was 60 kB, with hashes.
 _LARGEST = 4 * 1024 * 1024
@@ -68,8 +68,7 @@ def first_name(text: str) -> str:
     return normalised(found[1]) if found else ""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Target:
+class Target(Record):
     """The Python that requirements are read for."""
 
     python: str
@@ -105,8 +104,7 @@ class Target:
             return True
 
 
-@dataclass(frozen=True, repr=False)
-class Wanted:
+class Wanted(Record):
     """One requirement; ``name`` is normalised, or None where only a build would tell."""
 
     name: str | None
@@ -118,8 +116,7 @@ class Wanted:
     folder: str | None = None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Requirements:
+class Requirements(Record):
     """What requirement files ask for, includes followed, markers of the target applied.
 
     ``problems`` are what makes pip refuse a file. ``complete`` is False where something that
@@ -172,8 +169,7 @@ def parse(texts: Mapping[Location, str], target: Target) -> Requirements:
     return reading.result()
 
 
-@dataclass(eq=False, repr=False)
-class _Reading:
+class _Reading(Record, frozen=False):
     folder: Path
     target: Target
     wanted: list[Wanted] = field(default_factory=list)

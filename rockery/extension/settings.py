@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +14,14 @@ from rockery.errors import Location, Problem, ProjectError
 from rockery.project import pyproject
 from rockery.project.pyproject import PyProject
 from rockery.project.source import inside
+from rockery.record import Record
 
 FILE = "rockery.toml"
 
 _TABLE = "[tool.rockery]"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Settings:
+class Settings(Record):
     """What the project says to rockery alone.
 
     ``entrypoint`` is ``module:name``, or one for each service by its name; ``extras`` and
@@ -55,7 +54,7 @@ class Settings:
         return pyproject.FILE if self.source == _TABLE else FILE
 
 
-_KEYS = tuple(each.name.replace("_", "-") for each in fields(Settings))[:5]
+_KEYS = tuple(name.replace("_", "-") for name in Settings.field_names)[:5]
 
 #: Environment variables; longer names are refused, since a rock's manifest holds them.
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}", re.ASCII)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from rockery.data import data_folder
@@ -14,6 +13,7 @@ from rockery.project import fileset
 from rockery.project.glob import has_magic, literal
 from rockery.project.ignore import Ignore
 from rockery.project.source import Entry, inside, walk
+from rockery.record import Record, field
 
 #: The project's own ignore file.
 FILE = ".rockignore"
@@ -36,16 +36,14 @@ _SAMPLE = r"\.env\.(example|sample|template|dist)"
 _VARIABLE = r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*="
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Ignored:
+class Ignored(Record):
     """A path of the project that is left out, and what said so."""
 
     path: str
     reason: str
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Shipping:
+class Shipping(Record):
     """What goes into the rock, in the terms of a part.
 
     ``organize`` has the names at the top of the project; ``excludes`` are entries of
@@ -92,8 +90,7 @@ def below(path: str, folder: str) -> bool:
     return path.rstrip("/") == folder or path.startswith(f"{folder}/")
 
 
-@dataclass(eq=False, repr=False)
-class _Shipment:
+class _Shipment(Record, frozen=False):
     folder: Path
     app: str
     prime: tuple[str, ...]

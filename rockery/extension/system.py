@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from rockery.data import data_folder
 from rockery.errors import Location
 from rockery.extension.requirements import Requirements
 from rockery.project.document import Document
+from rockery.record import Record
 
 _FILE = "system-packages.yaml"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Suggestion:
+class Suggestion(Record):
     """``packages`` that ``name`` wants, with the reason and where it is asked for."""
 
     name: str

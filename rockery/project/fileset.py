@@ -23,11 +23,11 @@ import fnmatch
 import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from rockery.errors import Problem, ProjectError
 from rockery.project.glob import component, has_magic
+from rockery.record import Record
 
 if TYPE_CHECKING:
     from rockery.project.part import Permission
@@ -44,8 +44,7 @@ class Filed(Protocol):
     def prime(self) -> tuple[str, ...]: ...  # noqa: D102
 
 
-@dataclass(frozen=True)
-class Ownership:
+class Ownership(Record):
     """What ``permissions`` say of a path; None where they say nothing."""
 
     owner: int | None = None

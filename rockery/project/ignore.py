@@ -5,14 +5,13 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
 
 from rockery.project.glob import expression
+from rockery.record import Record
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Rule:
+class Rule(Record):
     """One line of an ignore file; ``line`` counts from 1."""
 
     text: str
@@ -35,8 +34,7 @@ class Rule:
         return _compiled(self.pattern).fullmatch(text) is not None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Ignore:
+class Ignore(Record):
     """The rules of one ignore file at the top of a folder; the last that matches wins."""
 
     rules: tuple[Rule, ...] = ()

@@ -7,11 +7,11 @@ The tables are what validation goes by and what ``docs/rockcraft-yaml.md`` is wr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from rockery.record import Record
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Key:
+class Key(Record):
     """One key; ``refusal`` says why it cannot be honoured, and is empty where it is."""
 
     meaning: str

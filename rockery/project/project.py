@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rockery.errors import Location, Problem, ProjectError
 from rockery.project.document import Document
 from rockery.project.source import inside
+from rockery.record import Record
 
 #: Where the file may be, in the order in which it is looked for.
 FILES = ("rockcraft.yaml", "rock/rockcraft.yaml")
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Project:
+class Project(Record):
     """A folder with a ``rockcraft.yaml``; ``data`` is the file with overrides applied."""
 
     folder: Path
     file: Path
     document: Document
-    data: dict[str, Any] = field(repr=False)
+    data: dict[str, Any]
 
     def where(self, *path: str | int) -> Location:
         """Return the position in the file of the value at ``path`` or its nearest parent."""

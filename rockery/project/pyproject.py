@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from rockery.errors import Location, Problem, ProjectError
 from rockery.project.source import inside
+from rockery.record import Record
 
 FILE = "pyproject.toml"
 
 _QUOTED = r"([\"'])(.*?)\1"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class PyProject:
+class PyProject(Record):
     """The parsed file; TOML's parser keeps no positions, so ``where`` looks for the text."""
 
     data: dict[str, Any]

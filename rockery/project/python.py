@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from rockery.errors import Location, Problem
 from rockery.project import bases, pyproject
 from rockery.project.pyproject import PyProject
 from rockery.project.source import inside
+from rockery.record import Record
 
 #: A wish in a file larger than this is none.
 _LARGEST = 64 * 1024
@@ -22,8 +22,7 @@ _CLAUSE = r"(?a)\s*(===?|~=|!=|<=|>=|<|>|\^|~)?\s*v?(\d{1,9}(?:\.\d{1,9})*)(\.\*
 _PATCHES = 60
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Wish:
+class Wish(Record):
     """What one file says: a version specifier, as of PEP 440 or Poetry's.
 
     ``firm`` says that installing fails on another Python; else the file is of a tool that the

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from rockery.record import Record
 
 if TYPE_CHECKING:
     from rockery.project.part import Part
@@ -14,8 +15,7 @@ _LINK = re.compile(rf"ln (?:-s|--symbolic) (?P<target>[\w.+@/-]+) {_INSTALL}")
 _FOLDER = re.compile(rf"(?:mkdir -p|install -d) {_INSTALL}")
 
 
-@dataclass(frozen=True)
-class Links:
+class Links(Record):
     """What such a script makes: links by path, and folders."""
 
     links: dict[str, str]

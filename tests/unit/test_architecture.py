@@ -39,7 +39,7 @@ MAY_IMPORT = {
         *{"publish", "resolution", "run", "store"},
     },
 }
-ANYONES = {"data", "errors", "glob", "libyaml", "uv", "__version__"}
+ANYONES = {"data", "errors", "glob", "libyaml", "record", "uv", "__version__"}
 
 #: The calls that change a disk.
 WRITES = {"write_text", "write_bytes", "mkdir", "unlink", "rename", "replace", "rmtree", "touch"}
