@@ -7,6 +7,7 @@ constructor, a function, a module, plainly no application, or something unknown.
 from __future__ import annotations
 
 import ast
+import contextlib
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -143,8 +144,10 @@ class Modules:
         base = "/".join(part for part in (root, name.replace(".", "/")) if part)
         for file in (f"{base}/__init__.py", f"{base}.py"):
             path = self._folder / file
-            if path.is_file() and inside(self._folder, path):
-                return file
+            # A name of the user's may be longer than any file's can be.
+            with contextlib.suppress(OSError):
+                if path.is_file() and inside(self._folder, path):
+                    return file
         return None
 
     def _parsed(self, name: str, root: str, file: str) -> Module:

@@ -149,6 +149,9 @@ def paths(rock: Path) -> dict[str, tarfile.TarInfo]:
 #: What isn't in a bare rock on purpose (`trim` in bases/rules.yaml), or is for Windows.
 WITHOUT = {"ensurepip", "idlelib", "lib2to3", "pydoc_data", "tkinter", "turtle", "turtledemo"}
 WITHOUT |= {"_dbm", "_tkinter", "_gdbm", "nis"}
+#: What stands in for modules of C where a Python lacks them, or is for AIX and macOS.
+WITHOUT |= {"_pydatetime", "_pydecimal", "_pyio"}
+WITHOUT |= {"_aix_support", "_apple_support", "_osx_support"}
 WINDOWS = {"msilib", "msvcrt", "nt", "winreg", "winsound", "_msi", "_overlapped", "_winapi", "_wmi"}
 WINDOWS |= {"_scproxy", "_android_support", "_ios_support"}
 
