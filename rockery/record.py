@@ -2,7 +2,7 @@
 
 They are declared and used as dataclasses, and are ones to who asks (:func:`dataclasses.replace`,
 :func:`dataclasses.asdict`, pydantic). But that module imports ``inspect`` and compiles methods for
-each class: of a quick command, that was a quarter. What every command goes through is made of
+each class: of a quick command, that was a third. What every command goes through is made of
 records; elsewhere dataclasses do.
 """
 

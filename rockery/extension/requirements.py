@@ -48,12 +48,11 @@ _ARCHIVE = (".whl", ".zip", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar")
 
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _VERSION = r"\d+(?:\.\d+)*(?:(?:a|b|rc)\d+)?(?:\.post\d+)?(?:\.dev\d+)?"
-_CLAUSE = rf"(?:(?:==|!=) ?\d+(?:\.\d+)*\.\*|(?:==|!=|<=|>=|<|>) ?{_VERSION}|~= ?\d+(?:\.\d+)+)"
-#: What most lines are. Nothing else is needed to read them, and ``packaging`` takes as long to
-#: import as all else does together.
-_PLAIN = re.compile(
-    rf"({_NAME}) ?(?:\[ ?({_NAME}(?: ?, ?{_NAME})*) ?\])? ?(?:{_CLAUSE}(?: ?, ?{_CLAUSE})*)?",
-    re.ASCII,
+# What most lines are: a name, maybe with extras, then clauses with commas between them. Nothing
+# else is needed to read them, and ``packaging`` takes as long to import as all else does together.
+_NAMED = re.compile(rf"({_NAME}) ?(?:\[ ?({_NAME}(?: ?, ?{_NAME})*) ?\])? ?(.*)", re.ASCII)
+_CLAUSE = re.compile(
+    rf"(?:==|!=) ?\d+(?:\.\d+)*\.\*|(?:==|!=|<=|>=|<|>) ?{_VERSION}|~= ?\d+(?:\.\d+)+", re.ASCII
 )
 
 
@@ -250,9 +249,9 @@ class _Reading(Record, frozen=False):
         if "://" in text.split(" ")[0].split("@")[0] or _is_path(text):
             self.located(text, where)
             return
-        if len(text) < 1000 and (plain := _PLAIN.fullmatch(text)):
-            extras = frozenset(re.split(" ?, ?", plain[2])) if plain[2] else frozenset()
-            self.wanted.append(Wanted(normalised(plain[1]), text, where, extras))
+        if len(text) < 1000 and (named := _NAMED.fullmatch(text)) and _are_clauses(named[3]):
+            extras = frozenset(re.split(" ?, ?", named[2])) if named[2] else frozenset()
+            self.wanted.append(Wanted(normalised(named[1]), text, where, extras))
             return
         from packaging.requirements import InvalidRequirement, Requirement
 
@@ -346,6 +345,10 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
     joined = _COMMENT.sub("", "".join(parts)).strip()
     if joined:
         yield start, joined
+
+
+def _are_clauses(text: str) -> bool:
+    return not text or all(_CLAUSE.fullmatch(clause.strip(" ")) for clause in text.split(","))
 
 
 def _is_path(text: str) -> bool:

@@ -57,7 +57,7 @@ class Settings(Record):
 _KEYS = tuple(name.replace("_", "-") for name in Settings.field_names)[:5]
 
 #: Environment variables; longer names are refused, since a rock's manifest holds them.
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}", re.ASCII)
+_VARIABLE = r"[A-Za-z_][A-Za-z0-9_]{0,99}"
 
 
 def read(folder: Path, project: PyProject | None) -> Settings:
@@ -119,7 +119,7 @@ def _is_entrypoint(value: Any) -> bool:
 
 
 def _is_variable(value: Any) -> bool:
-    return isinstance(value, str) and _VARIABLE.fullmatch(value) is not None
+    return isinstance(value, str) and re.fullmatch(_VARIABLE, value) is not None
 
 
 #: What a setting needs, whether a value is that, and how it is kept.
