@@ -401,7 +401,7 @@ def test_as_an_ordinary_user(allowed: bool, runtime: Path, project: Project) -> 
         shutil.copytree(runtime, place / "runtime", symlinks=True)
         source = "open(__file__, 'a').write('#')\napp = print"
         shutil.copytree(project(app=source), place / "app")
-        for name in ("__init__.py", "errors.py"):
+        for name in ("__init__.py", "errors.py", "record.py"):
             (place / "rockery").mkdir(exist_ok=True)
             shutil.copy(_ROOT / "rockery" / name, place / "rockery" / name)
         shutil.copytree(_ROOT / "rockery/verify", place / "rockery/verify")
