@@ -18,6 +18,9 @@ OWN = "rockery-extensions"
 
 _FILE = "extension.yaml"
 
+#: How like a name must be to another to be a slip: "django-framework" is none of Flask's.
+_LIKENESS = 0.85
+
 _T = TypeVar("_T", bound=Record)
 
 #: How pydantic takes the classes here, when it is asked what is wrong with a file.
@@ -175,6 +178,15 @@ def unknown(name: str, project_folder: Path | None, where: Location | None = Non
         where,
         f"there are {', '.join(known)}; your own goes into {OWN}/{name}/{_FILE}",
     )
+
+
+def meant(name: str, project_folder: Path | None) -> Definition | None:
+    """Return the extension that ``name`` is all but certainly a misspelling of."""
+    known = wording.closest(name, names(project_folder), _LIKENESS)
+    try:
+        return load_definition(known, project_folder) if known else None
+    except ProjectError:
+        return None
 
 
 def _files(project_folder: Path | None) -> dict[str, Path]:

@@ -36,6 +36,7 @@ _NEVER = re.compile(r"setup|conftest|noxfile|fabfile|tasks|test_.*|.*_test|gunic
 
 _LARGEST = 256 * 1024
 _MOST_MODULES = 200
+_MOST_FILES = 100
 _MOST_SHOWN = 12
 
 
@@ -159,7 +160,9 @@ class _Hunt(Record, frozen=False):
         programs = "|".join(re.escape(program) for program in evidence.commands)
         command = rf"(?<![\w./-])(?:[\w./-]*/)?({programs})(?=[\s\"',\]])(.*)"
         for pattern in evidence.files:
-            for path in sorted(self.folder.glob(pattern)):
+            if "/" in pattern and not inside(self.folder, (self.folder / pattern).parent):
+                continue  # not even listed
+            for path in sorted(self.folder.glob(pattern))[:_MOST_FILES]:
                 file = path.relative_to(self.folder).as_posix()
                 text = self._text(file)
                 joined = re.sub(r"\\\n", lambda _: " \v", text)  # \v keeps count of lines

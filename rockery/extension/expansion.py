@@ -125,7 +125,7 @@ def wrong(project: Project, tried: Attempt) -> list[Problem]:
 def attempt(project: Project) -> Attempt:
     """Expand ``project``, and tell also what was found on the way where that fails."""
     try:
-        found = _definitions(project, project.data.get("extensions") or [])
+        found, unusable = _definitions(project, project.data.get("extensions") or [])
     except ProjectError as error:
         return Attempt(None, error.problems, (), {})
     data = {key: value for key, value in project.data.items() if key != "extensions"}
@@ -141,7 +141,7 @@ def attempt(project: Project) -> Attempt:
         data = one.user
     for one in work:
         one.write()
-    problems = [problem for one in work for problem in one.problems]
+    problems = unusable + [problem for one in work for problem in one.problems]
     if not problems:
         problems += _clashes(project, work)
     notes = tuple(dict.fromkeys(note for one in work for note in one.notes))
@@ -200,7 +200,12 @@ def _clashes(project: Project, work: list[_Expanding]) -> Iterator[Problem]:
                 )
 
 
-def _definitions(project: Project, declared: Any) -> list[Definition]:
+def _definitions(project: Project, declared: Any) -> tuple[list[Definition], list[Problem]]:
+    """Return the extensions to go on with, and what is wrong with those that are declared.
+
+    In the place of a misspelt one stands the one that is meant, so that all else that is
+    wrong with the project is found as well.
+    """
     if isinstance(declared, str) or not isinstance(declared, list):
         problem = Problem(
             "cannot use 'extensions': it needs a list, such as [flask-framework]",
@@ -214,19 +219,20 @@ def _definitions(project: Project, declared: Any) -> list[Definition]:
         try:
             one = definitions.load_definition(str(name), project.folder)
         except ProjectError as error:
+            unknown = any(problem.code == "unknown-extension" for problem in error.problems)
             problems += [
                 definitions.unknown(str(name), project.folder, project.where("extensions", index))
                 if problem.code == "unknown-extension"
                 else problem
                 for problem in error.problems
             ]
-            continue
-        if any(each.name == one.name for each in found):
-            continue
-        found.append(one)
-    if problems:
-        raise ProjectError(*problems)
-    return found
+            meant = definitions.meant(str(name), project.folder) if unknown else None
+            if meant is None:
+                continue
+            one = meant
+        if not any(each.name == one.name for each in found):
+            found.append(one)
+    return found, problems
 
 
 class _Expanding:

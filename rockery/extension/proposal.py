@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 from collections.abc import Callable, Iterator
@@ -11,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from rockery.errors import Location, Problem, ProjectError
-from rockery.extension import dependencies, settings, system
+from rockery.extension import dependencies, settings, shipping, system
 from rockery.extension.definition import Definition, load_definition
 from rockery.extension.dependencies import Asked, Dependencies
 from rockery.extension.expansion import attempt
 from rockery.extension.requirements import Target, first_name
-from rockery.project import FILES, Project, bases, pyproject
+from rockery.project import FILES, Project, bases, pyproject, schema
 from rockery.project.document import Document
 from rockery.project.python import Wish, admits, wishes
 from rockery.project.source import inside
@@ -32,6 +33,11 @@ _DISTRIBUTION = "debian"
 _EXPERIMENTAL = frozenset({"ubuntu@26.04"})
 
 _LARGEST = 1024 * 1024
+_MOST_FOLDERS = 50
+_MOST_SHIPPED = 20
+
+#: Of a project that doesn't say its own.
+_VERSION = "0.1"
 
 #: Programs whose package has another name, and those that every rock has.
 _PROGRAMS = {"python": "", "python3": "", "huey_consumer": "huey", "huey_consumer.py": "huey"}
@@ -57,10 +63,17 @@ class Front:
 
 @dataclass(frozen=True)
 class Proposal:
-    """What the file will say; ``base`` with the reason for it."""
+    """What the file will say; ``base`` with the reason for it.
+
+    ``summary`` is "" where the project gives none; ``ships`` are paths of the project that
+    its rock is likely to need.
+    """
 
     base: str
     because: str
+    version: str = _VERSION
+    summary: str = ""
+    ships: tuple[str, ...] = ()
     packages: tuple[system.Suggestion, ...] = ()
     workers: tuple[Worker, ...] = ()
     front: Front | None = None
@@ -86,6 +99,9 @@ def propose(folder: Path, profile: str, host: str, trial: Trial | None = None) -
     return Proposal(
         base,
         because,
+        _version(project),
+        _summary(project),
+        tuple(_ships(folder, definition)),
         tuple(system.suggestions(needed.requirements, base)),
         tuple(_workers(folder, needed)),
         _front(folder),
@@ -98,25 +114,17 @@ def detect(folder: Path, profiles: tuple[str, ...]) -> str:
     Raises:
         ProjectError: none does, or several do; it says why, for each.
     """
-    text = (
-        "name: app\nversion: '0'\nbase: bare\nbuild-base: debian@13\nplatforms: {amd64: }\n"
-        "extensions: []\n"
-    )
-    document = Document.parse(text, FILES[0])
-    reasons: dict[str, str] = {}
-    codes: set[str] = set()
-    for name in profiles:
-        data = {**document.data, "extensions": [name]}
-        tried = attempt(Project(folder, folder / FILES[0], document, data))
-        against = [p for p in tried.problems if p.code != "python-conflict"]
-        if against:
-            reasons[name] = against[0].message
-            codes.add(against[0].code)
-    fitting = [name for name in profiles if name not in reasons]
+    against = _against(folder, profiles)
+    fitting = [name for name in profiles if name not in against]
     if len(fitting) == 1:
         return fitting[0]
     remedy = f"add --profile, one of {', '.join(profiles)}"
-    if not fitting and codes == {"no-requirements"}:
+    below = [] if fitting else list(_folders_that_fit(folder, profiles))
+    if len(below) == 1:
+        remedy = f"the app is in {below[0]}: try '-C {below[0]}'"
+    elif below:
+        remedy = f"there are apps in {', '.join(below)}: choose one, such as '-C {below[0]}'"
+    elif not fitting and {problem.code for problem in against.values()} == {"no-requirements"}:
         remedy = "write requirements.txt: what the app needs, such as flask, a line each"
     seen = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))[:20]
     raise ProjectError(
@@ -127,11 +135,40 @@ def detect(folder: Path, profiles: tuple[str, ...]) -> str:
             None,
             remedy,
             (
-                *(f"{name}: {reason}" for name, reason in reasons.items()),
+                *(f"{name}: {problem.message}" for name, problem in against.items()),
                 f"there is {', '.join(seen) if seen else 'nothing'}",
             ),
         )
     )
+
+
+def _against(folder: Path, profiles: tuple[str, ...]) -> dict[str, Problem]:
+    """Return the first thing that is against each of ``profiles`` that doesn't fit."""
+    text = (
+        "name: app\nversion: '0'\nbase: bare\nbuild-base: debian@13\nplatforms: {amd64: }\n"
+        "extensions: []\n"
+    )
+    document = Document.parse(text, FILES[0])
+    found: dict[str, Problem] = {}
+    for name in profiles:
+        data = {**document.data, "extensions": [name]}
+        tried = attempt(Project(folder, folder / FILES[0], document, data))
+        against = [p for p in tried.problems if p.code != "python-conflict"]
+        if against:
+            found[name] = against[0]
+    return found
+
+
+def _folders_that_fit(folder: Path, profiles: tuple[str, ...]) -> Iterator[str]:
+    """Give the subfolders that are projects which one of ``profiles`` fits."""
+    folders = sorted(
+        entry.name
+        for entry in os.scandir(folder)
+        if entry.is_dir(follow_symlinks=False) and re.fullmatch(r"\w[\w.-]*", entry.name)
+    )
+    for name in folders[:_MOST_FOLDERS]:
+        if len(_against(folder / name, profiles)) < len(profiles):
+            yield name
 
 
 def choose(
@@ -185,6 +222,26 @@ def _release(base: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", base))
 
 
+def _version(project: pyproject.PyProject | None) -> str:
+    said = project.get("project", "version") if project else None
+    return said if isinstance(said, str) and schema.is_version(said) else _VERSION
+
+
+def _summary(project: pyproject.PyProject | None) -> str:
+    said = project.get("project", "description") if project else None
+    text = " ".join(said.split()) if isinstance(said, str) else ""
+    return text if text.isprintable() else ""
+
+
+def _ships(folder: Path, definition: Definition) -> Iterator[str]:
+    """Give the folders and modules at the top that are shipped where no list says otherwise."""
+    shipped = shipping.ship(folder, definition.app or "", (), lambda _: Location(FILES[0]))
+    names = [name for name in shipped.organize if re.fullmatch(r"\w[\w.-]*", name)]
+    for name in names[:_MOST_SHIPPED]:
+        if name.endswith(".py") or (folder / name).is_dir():
+            yield name
+
+
 def _needed(
     folder: Path, project: pyproject.PyProject | None, definition: Definition
 ) -> Dependencies:
@@ -200,6 +257,7 @@ def _needed(
 
 def _workers(folder: Path, needed: Dependencies) -> Iterator[Worker]:
     """Give a service for each line of the Procfile that is a worker's."""
+    seen: set[str] = set()
     for line in _text(folder / "Procfile").splitlines():
         found = re.fullmatch(r"([A-Za-z0-9_-]*worker[A-Za-z0-9_-]*):\s*(.+?)\s*", line)
         if found is None:
@@ -212,7 +270,9 @@ def _workers(folder: Path, needed: Dependencies) -> Iterator[Worker]:
             else f"{name.replace('worker', '').strip('-') or 'app'}-worker"
         )
         command = re.sub(r"^python(?= )", "python3", found[2])
-        yield Worker(name, command, _is_sure(command, needed))
+        if name not in seen:
+            seen.add(name)
+            yield Worker(name, command, _is_sure(command, needed))
 
 
 def _is_sure(command: str, needed: Dependencies) -> bool:

@@ -118,6 +118,11 @@ def _name(value: str) -> str:
     return _at_most(40)(value)
 
 
+def is_version(value: str) -> bool:
+    """Tell whether a rock can have ``value`` for its version."""
+    return len(value) <= 32 and re.fullmatch(_VERSION, value) is not None
+
+
 def _version(value: str) -> str:
     if not re.fullmatch(_VERSION, value):
         raise ValueError(

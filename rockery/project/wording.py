@@ -43,14 +43,23 @@ def kind(value: Any) -> str:
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
-    """Return "; did you mean 'x'?" for the nearest of the first 1,000 ``words``, or nothing."""
+    """Return "; did you mean 'x'?" for the nearest of ``words``, or nothing."""
+    found = closest(word, words)
+    return f"; did you mean {found!r}?" if found else ""
+
+
+def closest(word: str, words: Iterable[str], likeness: float = 0.6) -> str | None:
+    """Return that of the first 1,000 ``words`` which is most like ``word``.
+
+    ``likeness`` is the least it may have, where 1 is equal.
+    """
     import difflib  # needed only when something is wrong
 
     if len(word) > 100:
-        return ""
+        return None
     among = [each for each in islice(words, 1000) if len(each) <= 100]
-    found = difflib.get_close_matches(word, among, n=1, cutoff=0.6)
-    return f"; did you mean {found[0]!r}?" if found else ""
+    found = difflib.get_close_matches(word, among, n=1, cutoff=likeness)
+    return found[0] if found else None
 
 
 def translate(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -133,26 +134,106 @@ def test_all_of_it_is_a_valid_file(tmp_path: Path, profile: str) -> None:
     assert "#       yarn install --frozen-lockfile" in text
     expansion = expand(load(project))
     schema.validate(expansion.data, expansion.where)
-    # Without its first comment sign, what is only guessed is valid too.
-    guessed = text.replace("# parts:\n#   front", "#   front")
-    for line in ("front", "other-worker"):
-        guessed = uncommented(guessed, line)
-    (project / "rockcraft.yaml").write_text(guessed)
+    (project / "rockcraft.yaml").write_text(uncommented(text))
     expansion = expand(load(project))
     schema.validate(expansion.data, expansion.where)
     assert "other-worker" in expansion.data["services"]
+    assert "front" in expansion.data["parts"]
 
 
-def uncommented(text: str, name: str) -> str:
-    """Remove the comment signs of the block that starts with ``name``, and put it in its place."""
+def blocks(text: str) -> list[list[int]]:
+    """Give the lines, from 0, of each proposal: commented YAML between blank lines or others."""
+    found: list[list[int]] = [[]]
+    for number, line in enumerate(text.splitlines()):
+        if line.startswith("# ") and (found[-1] or re.match(r"# +[\w./-]+:( |$)|#  +# ", line)):
+            found[-1].append(number)
+        elif found[-1]:
+            found.append([])
+    return [block for block in found if block]
+
+
+def uncommented(text: str, which: list[list[int]] | None = None) -> str:
     lines = text.splitlines()
-    start = lines.index(f"#   {name}:")
-    end = next(n for n in range(start + 1, len(lines)) if not lines[n].startswith("#     "))
-    block = [line[2:] for line in lines[start:end]]
-    rest = lines[:start] + lines[end:]
-    section = "services:" if name.endswith("worker") else "parts:"
-    at = rest.index(section) + 1
-    return "\n".join(rest[:at] + block + rest[at:]) + "\n"
+    for number in (number for block in which or blocks(text) for number in block):
+        lines[number] = lines[number][2:]
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize("profile", profiles())
+@pytest.mark.parametrize("packages", ["", "psycopg2\n"])
+@pytest.mark.parametrize("front", [False, True])
+@pytest.mark.parametrize(
+    "procfile", ["", "odd-worker: a | b\n", "worker: python x.py\nodd-worker: a | b"]
+)
+def test_each_proposal_can_be_uncommented(
+    tmp_path: Path, profile: str, packages: str, front: bool, procfile: str
+) -> None:
+    files = dict(FLASK if profile == "flask-framework" else FASTAPI)
+    files["requirements.txt"] = f"{profile.split('-')[0]}\n{packages}"
+    files["Procfile"] = procfile
+    if front:
+        files["package.json"] = '{"scripts": {"build": "vite build && echo \'# done\'"}}'
+    project = write(tmp_path, files)
+    path = initialise(project, profile)
+    text = path.read_text()
+    found = blocks(text)
+    assert len(found) == 1 + bool(packages and front) + bool("odd" in procfile)
+    for which in [*([block] for block in found), found]:
+        path.write_text(uncommented(text, which))
+        expansion = expand(load(project))  # refuses a key that is there twice
+        schema.validate(expansion.data, expansion.where)
+        changed = yaml.safe_load(path.read_text())
+        assert changed != yaml.safe_load(text)
+        assert None not in (changed.get("parts", {}), changed.get("services", {}))
+        assert "unmatched-entry" not in {note.code for note in expansion.notes}
+
+
+def test_the_files_that_are_there_are_proposed(tmp_path: Path) -> None:
+    project = write(tmp_path, {**FASTAPI, "data.py": "", "README.md": "", "tests/test_x.py": ""})
+    path = initialise(project)
+    path.write_text(uncommented(path.read_text()))
+    prime = yaml.safe_load(path.read_text())["parts"]["fastapi-framework/install-app"]["prime"]
+    assert prime == ["fastapi/app/app", "fastapi/app/data.py"]
+
+
+def test_version_and_summary_are_the_projects_own(tmp_path: Path) -> None:
+    said = "[project]\nname = 'shop'\ndependencies = ['flask']\n"
+    whole = f'It\'s "a shop": {"é" * 80} and more'
+    text = whole.replace(" and", "\\n and")
+    told = f'{said}version = \'2.0.1\'\ndescription = """{text}"""\n'
+    project = write(tmp_path, {**FLASK, "pyproject.toml": told})
+    project.joinpath("requirements.txt").unlink()
+    path = initialise(project)
+    data = yaml.safe_load(path.read_text())
+    schema.validate(expand(load(project)).data, load(project).where)
+    assert data["version"] == "2.0.1"
+    assert (data["summary"], data["description"]) == (whole[:78], f"{whole}\n")
+
+
+@pytest.mark.parametrize(
+    "said", ["version = 'nö'", "version = 1", "dynamic = ['version']", "description = ['x']"]
+)
+def test_what_cannot_be_a_version_or_summary_is_no_matter(tmp_path: Path, said: str) -> None:
+    project = write(tmp_path, {**FLASK, "pyproject.toml": f"[project]\nname = 'shop'\n{said}\n"})
+    data = yaml.safe_load(initialise(project, "flask-framework").read_text())
+    assert (data["version"], data["summary"]) == ("0.1", "A Flask app")
+
+
+def test_an_app_in_a_subfolder_is_pointed_to(tmp_path: Path) -> None:
+    below = {f"backend/{name}": text for name, text in FASTAPI.items()}
+    project = write(tmp_path, {**below, "frontend/package.json": "{}", "README.md": ""})
+    with pytest.raises(ProjectError) as error:
+        initialise(project)
+    assert error.value.problems[0].remedy == "the app is in backend: try '-C backend'"
+    for name, text in FLASK.items():
+        (project / "admin").mkdir(exist_ok=True)
+        (project / "admin" / name).write_text(text)
+    with pytest.raises(ProjectError) as error:
+        initialise(project)
+    assert error.value.problems[0].remedy == (
+        "there are apps in admin, backend: choose one, such as '-C admin'"
+    )
+    assert not (project / "rockcraft.yaml").exists()
 
 
 def test_nothing_is_overwritten_and_broken_files_are_no_matter(tmp_path: Path) -> None:

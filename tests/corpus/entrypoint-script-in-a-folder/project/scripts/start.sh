@@ -1,0 +1,4 @@
+#!/bin/sh
+exec gunicorn \
+    -b :5000 \
+    --access-logfile - serve:two
