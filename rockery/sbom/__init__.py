@@ -45,13 +45,14 @@ def entries(store: Store, bill: Bill) -> list[Entry]:
 
 def digests(layers: Iterable[Layer]) -> dict[str, str]:
     """Return the SHA-256 of the documents in a rock's layers, as :func:`documents` has them."""
-    return {
-        DOCUMENTS[entry["path"]]: entry["sha256"]
+    found = {
+        entry["path"]: entry["sha256"]
         for layer in layers
         if layer.title == TITLE
         for entry in layer.entries()
         if entry["path"] in DOCUMENTS
     }
+    return {ending: found[path] for path, ending in DOCUMENTS.items() if path in found}
 
 
 def documents(layers: Iterable[Layer]) -> dict[str, bytes]:
