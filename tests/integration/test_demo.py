@@ -12,10 +12,11 @@ from surroundings import ROOT
 pytestmark = pytest.mark.network
 
 
-def test_serves_without_an_engine(store: Path) -> None:
+def test_serves_without_an_engine(store: Path, tmp_path: Path) -> None:
+    nowhere = {"DOCKER_HOST": "unix:///none", "ROCKERY_ENGINE": str(tmp_path / "engine")}
     done = subprocess.run(
         [ROOT / "scripts/demo"],
-        env=os.environ | {"DOCKER_HOST": "unix:///none", "ROCKERY_STORE": str(store)},
+        env=os.environ | nowhere | {"ROCKERY_STORE": str(store)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
