@@ -9,7 +9,7 @@ from typing import Any
 
 from rockery.layer import key as layer_key
 from rockery.layer import load
-from rockery.plan import BillSpec, FilesSpec, Plan
+from rockery.plan import BillSpec, BuiltSpec, FilesSpec, Plan, ProjectSpec
 from rockery.store import Store
 
 
@@ -28,7 +28,9 @@ def remember(store: Store, folder: Path, plan: Plan) -> None:
     record = {
         "facts": {layer.title: dict(layer.facts) for layer in plan.layers},
         "layers": [
-            layer.key for layer in plan.layers if isinstance(layer.spec, FilesSpec | BillSpec)
+            layer.key
+            for layer in plan.layers
+            if isinstance(layer.spec, FilesSpec | BillSpec | BuiltSpec | ProjectSpec)
         ],
     }
     kept = _read(store, folder)

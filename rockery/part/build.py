@@ -30,6 +30,10 @@ _SNAP_COMMANDS = {
 }
 
 
+#: How the program ends where a source can't be had: its ``NO_SOURCE``.
+_NO_SOURCE = 3
+
+
 @dataclass(frozen=True)
 class Built:
     """What a part made: a folder laid out as the rock's root, and a version it may have set.
@@ -106,13 +110,22 @@ def build(
             raise
     if process.returncode or not result.exists():
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+        printed = tuple(line for line in lines if line.strip())[-40:]
         raise ProjectError(
             Problem(
+                f"cannot fetch the source of part {name!r}",
+                "source-unfetched",
+                where,
+                "correct its 'source' keys, or see whether the network reaches it",
+                printed,
+            )
+            if process.returncode == _NO_SOURCE
+            else Problem(
                 f"cannot build part {name!r}: its script failed",
                 "build-failed",
                 where,
                 "see what it printed",
-                tuple(line for line in lines if line.strip())[-40:],
+                printed,
             )
         )
     said = json.loads(result.read_text())

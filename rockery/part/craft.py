@@ -13,6 +13,10 @@ from typing import Any, Literal, cast
 
 from craft_parts import LifecycleManager, Step, errors, packages, plugins
 from craft_parts.packages.base import DummyRepository
+from craft_parts.sources.errors import SourceError
+
+#: The exit status where the part's source can't be had; 1 is for all else.
+NO_SOURCE = 3
 
 # Packages of the host are rockery.part.build's business: craft-parts wants root and python-apt.
 packages._get_repository_for_platform = lambda: DummyRepository
@@ -81,7 +85,7 @@ def main() -> int:
                 context.execute(action, stdout=sys.stdout, stderr=sys.stderr)
     except errors.PartsError as error:
         print(error, file=sys.stderr)
-        return 1
+        return NO_SOURCE if isinstance(error, SourceError) else 1
     dirs = manager.project_info.dirs
     folder = dirs.prime_dir
     if last is Step.BUILD:

@@ -67,7 +67,9 @@ _OVERLAY = (
 
 PART: Mapping[str, Key] = {
     "plugin": Key("how the part is built; the part's name where that is a plugin's"),
-    "source": Key("a folder of the project, or where to fetch the source"),
+    "source": Key(
+        "a folder of the project, or where to fetch the source, once (`rockery clean` forgets it)"
+    ),
     "source-type": Key("what kind of source it is: `local`, `git`, `tar`, `file`, …"),
     "source-subdir": Key("the folder of the source to build in"),
     "source-branch": Key("the branch of a git source"),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
+import yaml
 
 from rockery.data import data_folder
 from rockery.errors import ProjectError
@@ -38,6 +41,19 @@ def test_the_schema_is_current() -> None:
     assert written == json_schema.text(json_schema.document()), (
         "write it anew: python -m rockery.project.json_schema > schema/rockcraft.json"
     )
+
+
+def test_the_schema_as_editors_apply_it() -> None:
+    """With a library of the kind that editors have, not with our own reading of it."""
+    schema = json.loads((data_folder("schema") / "rockcraft.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    editor = jsonschema.Draft202012Validator(schema)
+    files = sorted(ROOT.glob("examples/*/rockcraft.yaml"))
+    assert len(files) > 5
+    for path in files:
+        data = yaml.safe_load(path.read_text())
+        assert not list(editor.iter_errors(data)), path
+        assert list(editor.iter_errors({**data, "extension": ["flask-framework"]}))
 
 
 def test_files_without_a_fault_conform() -> None:
