@@ -89,6 +89,7 @@ class Running:
 
     def ask(self, kind: str, seconds: int, seed: int) -> Turn:
         """Ask as fast as it answers."""
+        self.settle()
         pinned = ["taskset", "--cpu-list", "1"] if (os.cpu_count() or 1) > 1 else []
         wrk = ["wrk", "-t1", f"-c{KINDS[kind][1]}", f"-d{seconds}", "--timeout=30", "-s", SCRIPT]
         arguments = [f"http://{self.address}:8000", "--", self.token, kind, str(seed)]
@@ -100,6 +101,11 @@ class Running:
         if turn.refused or turn.failed:
             sys.exit(f"not all answers are good: {done.stdout}\n{self.container.logs().decode()}")
         return turn
+
+    def settle(self) -> None:
+        """Wait until it has answered what earlier turns left: one queue serves all of them."""
+        with urllib.request.urlopen(f"http://{self.address}:8000/health", timeout=60) as answer:
+            answer.read()
 
     def memory(self) -> float:
         """Return MiB that the rock can't do without: Pebble and the exporter included."""
