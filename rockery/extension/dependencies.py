@@ -315,7 +315,7 @@ class _Gathering(Record, frozen=False):
     def _choices(self) -> dict[tuple[str, str], frozenset[str]]:
         """Return the extras and groups of ``pyproject.toml`` with the names in each."""
         return {
-            (kind, name): frozenset(first_name(text) for text in self._texts(kind, name))
+            (kind, name): frozenset(first_name(text) for text in self._texts(kind, name, _FOLLOWED))
             for kind, name in self._declared_choices()
         }
 
@@ -326,11 +326,11 @@ class _Gathering(Record, frozen=False):
             table = self.project.get(*path)
             yield from ((kind, str(name)) for name in (table if isinstance(table, dict) else ()))
 
-    def _texts(self, kind: str, name: str) -> Iterator[str]:
-        """Give the requirements in an extra or group, included groups followed."""
+    def _texts(self, kind: str, name: str, most: int | None = None) -> Iterator[str]:
+        """Give the requirements in an extra or group, included groups followed: ``most``."""
         assert self.project is not None
         waiting, seen = [name], {name}
-        while waiting:
+        while waiting and (most is None or len(seen) <= most):
             listed = self.project.get(*dict(_TABLES)[kind], waiting.pop(0))
             for item in listed if isinstance(listed, list) else ():
                 if isinstance(item, str):
@@ -413,6 +413,10 @@ class _Gathering(Record, frozen=False):
                     )
                 )
 
+
+#: How many included groups are followed to say what a group has. Each of thousands may include
+#: all others; what is installed is followed to the end.
+_FOLLOWED = 64
 
 _TABLES = (
     ("extra", ("project", "optional-dependencies")),

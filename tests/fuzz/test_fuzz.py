@@ -14,7 +14,8 @@ WORST = {
     "yaml-many-keys", "yaml-deep-flow", "yaml-laughs", "yaml-globs",
     "requirements-versions", "requirements-bad", "requirements-latin", "requirements-extras",
     "python-parentheses", "python-applications", "python-sum", "python-flask-views",
-    "toml-dependencies", "toml-group-fan", "lock-uv-diamonds", "lock-pipfile-deep",
+    "toml-dependencies", "toml-dotted", "toml-group-fan", "toml-groups",
+    "lock-uv-diamonds", "lock-pipfile-deep",
     "other-ignore-stars", "other-procfile-colons",
 }  # fmt: skip
 
