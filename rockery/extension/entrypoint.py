@@ -17,7 +17,7 @@ from rockery.errors import Location, Problem
 from rockery.extension.definition import EntrypointRules, Evidence
 from rockery.extension.module import Module, Modules, Value, required_arguments
 from rockery.extension.settings import Settings
-from rockery.project import pyproject
+from rockery.project import pyproject, toml
 from rockery.project.pyproject import PyProject
 from rockery.project.source import inside
 from rockery.record import Record, field
@@ -543,11 +543,9 @@ class _Hunt(Record, frozen=False):
 
 
 def _toml_file(path: Path) -> dict[str, Any]:
-    import tomllib
-
     try:
         if not path.is_file() or not inside(path.parent, path):
             return {}
-        return tomllib.loads(path.read_bytes().decode())
+        return toml.parse(path.read_bytes().decode())
     except (OSError, ValueError, RecursionError):
         return {}

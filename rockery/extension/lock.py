@@ -13,6 +13,7 @@ from typing import Any
 from rockery.errors import Location, Problem, ProjectError
 from rockery.extension.dependencies import PLUGINS
 from rockery.extension.requirements import Target, first_name, normalised
+from rockery.project import toml
 from rockery.project.pyproject import PyProject
 from rockery.project.source import inside
 from rockery.record import Record, field
@@ -70,8 +71,6 @@ _Wanted = list[tuple[str, str]]
 
 
 def _parsed(folder: Path, file: str) -> dict[str, Any]:
-    import tomllib
-
     path = folder / file
     try:
         if not inside(folder, path):
@@ -79,7 +78,7 @@ def _parsed(folder: Path, file: str) -> dict[str, Any]:
         if path.stat().st_size > _LARGEST:
             raise _broken(file, "it is too large")
         text = path.read_bytes().decode("utf-8-sig")
-        data = json.loads(text) if file == "Pipfile.lock" else tomllib.loads(text)
+        data = json.loads(text) if file == "Pipfile.lock" else toml.parse(text)
     except OSError as error:
         raise _broken(file, (error.strerror or str(error)).lower()) from error
     except (ValueError, RecursionError) as error:

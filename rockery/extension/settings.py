@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rockery.errors import Location, Problem, ProjectError
-from rockery.project import pyproject
+from rockery.project import pyproject, toml
 from rockery.project.pyproject import PyProject
 from rockery.project.source import inside
 from rockery.record import Record
@@ -76,7 +76,7 @@ def read(folder: Path, project: PyProject | None) -> Settings:
 
     try:
         text = path.read_bytes().decode("utf-8-sig")
-        return _checked(tomllib.loads(text), Settings(source=FILE, _lines=tuple(text.splitlines())))
+        return _checked(toml.parse(text), Settings(source=FILE, _lines=tuple(text.splitlines())))
     except (OSError, UnicodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise ProjectError(pyproject.broken(FILE, error)) from error
 

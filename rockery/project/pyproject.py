@@ -9,14 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from rockery.errors import Location, Problem, ProjectError
+from rockery.project import toml
 from rockery.project.source import inside
 from rockery.record import Record
 
 FILE = "pyproject.toml"
-
-#: A key of more parts than anyone writes, where keys stand. The parser takes quadratic time for
-#: one, minutes for a file of 600 kB.
-_LONG_KEY = r"(?m)(?:^|[\[{,])[ \t]*(?:[\w-]+[ \t]*\.[ \t]*){200}"
 
 _QUOTED = r"([\"'])(.*?)\1"
 
@@ -83,17 +80,7 @@ def read(folder: Path) -> PyProject | None:
 
     try:
         text = path.read_bytes().decode("utf-8-sig")
-        long = re.search(_LONG_KEY, text)
-        if long:
-            line = text.count("\n", 0, long.start()) + 1
-            raise ProjectError(
-                Problem(
-                    f"cannot read {FILE}: a key has more than 200 parts",
-                    "broken-toml",
-                    Location(FILE, line),
-                )
-            )
-        return PyProject(tomllib.loads(text), tuple(text.splitlines()))
+        return PyProject(toml.parse(text), tuple(text.splitlines()))
     except (OSError, UnicodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise ProjectError(broken(FILE, error)) from error
 
