@@ -29,12 +29,23 @@ Request = tuple[str, str, dict[str, Any]]
 def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
     """Import a module of the project in ``tmp_path``."""
     monkeypatch.syspath_prepend(tmp_path)
-    before = set(sys.modules)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    yield importlib.import_module
-    for name in set(sys.modules) - before:
-        if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
+
+    def load(name: str) -> Any:
+        # Pytest may know a folder of tests by that name.
+        if not is_below(sys.modules.get(name), tmp_path):
+            monkeypatch.delitem(sys.modules, name, raising=False)
+        return importlib.import_module(name)
+
+    yield load
+    for name, module in list(sys.modules.items()):
+        if is_below(module, tmp_path):
             del sys.modules[name]
+
+
+def is_below(module: Any, folder: Path) -> bool:
+    """Return whether a module was loaded from a file below a folder."""
+    return str(folder) in str(getattr(module, "__file__", ""))
 
 
 def written(folder: Path, files: dict[str, str]) -> dict[str, str]:
