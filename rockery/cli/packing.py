@@ -28,7 +28,7 @@ class Noted:
 
     def __init__(self, screen: Screen) -> None:
         self.notes: list[Problem] = []
-        self.step, self.done = screen.step, screen.done
+        self.step, self.done, self.say = screen.step, screen.done, screen.say
         self._screen = screen
 
     def note(self, problem: Problem) -> None:

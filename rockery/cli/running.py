@@ -31,7 +31,7 @@ def run(options: Namespace, screen: Screen) -> int:
 
 def _run(options: Namespace, screen: Screen, store: Store) -> int:
     from rockery.run import Watch, Wishes, choose
-    from rockery.run.runner import free_port
+    from rockery.run.ports import free_port
 
     # What changes while it is packed counts.
     watch = Watch(options.folder) if options.watch else None
@@ -47,6 +47,8 @@ def _run(options: Namespace, screen: Screen, store: Store) -> int:
         Wishes(port, metrics, given, tuple(options.arguments), options.engine),
         store,
     )
+    for remark in runner.remarks:
+        screen.say(remark)
     try:
         status = _start(runner, image, port, metrics, screen)
         served = image if status is None else None

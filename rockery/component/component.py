@@ -114,12 +114,20 @@ class Binaries:
             ) from error
         return {"architecture": architecture, "given": digest, "path": component.path}
 
+    def builds(self, store: Store, component: Component, architecture: str, key: str) -> bool:
+        """Tell whether :meth:`program` has to build, which takes a minute."""
+        return (
+            self._given(component) is None
+            and not _shipped(component, architecture).is_dir()
+            and store.get("components", key) is None
+        )
+
     def program(self, store: Store, component: Component, architecture: str, key: str) -> Program:
         """Return the program, building it into the store as ``key`` where that must be."""
         path = self._given(component)
         if path is not None:
             return Program(path, b"A program given by the user.\n")
-        shipped = data_folder("components") / architecture / component.name
+        shipped = _shipped(component, architecture)
         if shipped.is_dir():
             return Program(shipped / component.binary, (shipped / "copyright").read_bytes())
         folder = store.get("components", key)
@@ -136,6 +144,10 @@ class Binaries:
             return self.given[component.name]
         value = os.environ.get(_variable(component))
         return Path(value) if value else None
+
+
+def _shipped(component: Component, architecture: str) -> Path:
+    return data_folder("components") / architecture / component.name
 
 
 def _variable(component: Component) -> str:

@@ -186,10 +186,12 @@ class Workshop:
             case RuntimeSpec() as spec:
                 return self.packages.runtime(spec, composing.Bench(scratch / "bench", self._mtime))
             case ComponentSpec() as spec:
-                binaries = self.options.binaries
-                key = layer_key("program", 1, binaries.inputs(spec.component, spec.architecture))
-                program = binaries.program(self.store, spec.component, spec.architecture, key)
-                return program.entries(spec.component)
+                binaries, component = self.options.binaries, spec.component
+                key = layer_key("program", 1, binaries.inputs(component, spec.architecture))
+                which = (self.store, component, spec.architecture, key)
+                if binaries.builds(*which):
+                    self.watcher.say(f"building {planned.title}, once on this machine")
+                return binaries.program(*which).entries(component)
             case DependenciesSpec() as spec:
                 return self.python.dependencies(spec, scratch)
             case ProjectSpec() as spec:

@@ -39,5 +39,8 @@ class Watcher(Protocol):
     def done(self, title: str, outcome: str) -> None:
         """End a step."""
 
+    def say(self, text: str) -> None:
+        """Say a sentence, before what takes long."""
+
     def note(self, problem: Problem) -> None:
         """Say something that doesn't end the pack."""

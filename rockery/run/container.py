@@ -28,6 +28,7 @@ class Docker:
     """Runs a rock in a container of the engine that answers."""
 
     name = "docker"
+    remarks: tuple[str, ...] = ()
 
     def __init__(self, wishes: Wishes, store: Store) -> None:
         self._wishes = wishes
@@ -118,6 +119,7 @@ class Podman:
     """Runs a rock with the podman program."""
 
     name = "podman"
+    remarks: tuple[str, ...] = ()
 
     def __init__(self, wishes: Wishes, store: Store) -> None:
         self._wishes = wishes

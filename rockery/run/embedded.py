@@ -6,9 +6,13 @@ needed where the host allows user namespaces.
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 from rockery.errors import Problem, SurroundingsError
 from rockery.image import Image
 from rockery.layer import bytecode
+from rockery.run.ports import STATSD, Ports, free_port
 from rockery.run.runner import REPLACED, Wishes
 from rockery.store import Store
 from rockery.verify import view
@@ -23,6 +27,19 @@ class Embedded:
         self._wishes = wishes
         self._store = store
         self._running: view.Running | None = None
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        statsd = free_port(STATSD, datagrams=True)
+        self._ports = Ports(wishes.port, wishes.metrics_port, statsd)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Say where StatsD is where it isn't where every app expects it."""
+        if self._ports.statsd == STATSD:
+            return ()
+        return (
+            f"port {STATSD} is in use; {self._ports.statsd} takes StatsD instead "
+            "(ROCK_STATSD_PORT has it, for what the app counts itself)",
+        )
 
     @property
     def process(self) -> int | None:
@@ -38,19 +55,16 @@ class Embedded:
         trees = bytecode.startable(self._store, image.layers, architecture, at_once=True)
         if self._running is not None:
             self._running.stop(REPLACED)
+        if self._scratch is not None:
+            self._scratch.cleanup()
+        self._scratch = tempfile.TemporaryDirectory(prefix="rockery-run-")
+        moved = Path(self._scratch.name)
+        if self._ports.write_checks(trees, moved):
+            trees = [*trees, moved]
+        environment = {**image.settings.environment, **wishes.environment}
         self._running = view.start(
-            trees,
-            words,
-            env={**image.settings.environment, **wishes.environment, **self._ports()},
+            trees, words, env={**environment, **self._ports.variables(environment)}
         )
-
-    def _ports(self) -> dict[str, str]:
-        """Return the variables that lead a rock on the host's own network to its ports."""
-        given = self._wishes.environment.get("GUNICORN_CMD_ARGS", "")
-        return {
-            "GUNICORN_CMD_ARGS": f"--bind 127.0.0.1:{self._wishes.port} {given}".strip(),
-            "ROCK_METRICS_ADDRESS": f"127.0.0.1:{self._wishes.metrics_port}",
-        }
 
     def ended(self) -> int | None:
         """Return the exit status once the rock has ended.
@@ -65,8 +79,9 @@ class Embedded:
                 Problem(
                     "cannot run the rock without an engine: this host allows no user namespaces",
                     "no-namespaces",
-                    remedy="use Docker or podman, or allow them "
-                    "(sysctl kernel.apparmor_restrict_unprivileged_userns=0)",
+                    remedy="use Docker or podman, or allow them: sysctl "
+                    "kernel.apparmor_restrict_unprivileged_userns=0 where Ubuntu's AppArmor "
+                    "forbids them, else user.max_user_namespaces above 0",
                     details=(str(error),),
                 )
             ) from error
@@ -83,3 +98,5 @@ class Embedded:
         if self._running is not None:
             self._running.stop()
         self._running = None
+        if self._scratch is not None:
+            self._scratch.cleanup()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
-import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -42,6 +40,10 @@ class Runner(Protocol):
     """One way to run a rock; a rock runs at a time, and its output goes to standard output."""
 
     name: str
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What whoever runs a rock so must know."""
 
     @property
     def process(self) -> int | None:
@@ -126,13 +128,3 @@ def wait_until_it_answers(runner: Runner, port: int) -> int | None:
             remedy="see its log above",
         )
     )
-
-
-def free_port(wanted: int) -> int:
-    """Return ``wanted`` where nothing listens there, else a port that is free."""
-    for port in (wanted, 0):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-            return int(probe.getsockname()[1])
-    raise AssertionError("no port is free")

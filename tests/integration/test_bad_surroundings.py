@@ -79,6 +79,9 @@ class Silent:
     def done(self, title: str, outcome: str) -> None:
         pass
 
+    def say(self, text: str) -> None:
+        pass
+
     def note(self, problem: Problem) -> None:
         pass
 
@@ -121,7 +124,8 @@ def test_without_network_and_components(attempt: Attempt, kept: Callable[..., No
     attempt.refused(
         "pack",
         status=SURROUNDINGS,
-        says=r"cannot build pebble (.*\n)*.*--component pebble=PATH",
+        says=r"building pebble \S+, once on this machine\n(.*\n)*"
+        r"error: cannot build pebble (.*\n)*.*--component pebble=PATH",
         prefix=without_network(),
         env={name: str(attempt.store / name) for name in ("GOCACHE", "GOMODCACHE", "GOPATH")},
     )

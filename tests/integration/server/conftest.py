@@ -189,7 +189,7 @@ def environment(**variables: str) -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         # Gunicorn 20.1 imports pkg_resources, which warns.
         "PYTHONWARNINGS": "ignore",
-        "STATSD_PORT": "9",
+        "ROCK_STATSD_PORT": "9",
         **variables,
     }
 
@@ -216,7 +216,6 @@ def start(command: Callable[..., list[str]], tmp_path: Path) -> Iterator[Start]:
             gunicorn,
             worker,
             f"--bind=127.0.0.1:{port}",
-            f"--statsd-host=localhost:{statsd}",
             *arguments,
             app=app,
         )
@@ -227,7 +226,7 @@ def start(command: Callable[..., list[str]], tmp_path: Path) -> Iterator[Start]:
                 cwd="/",
                 stdout=output,
                 stderr=output,
-                env=environment(STATSD_PORT=statsd, **(variables or {})),
+                env=environment(ROCK_STATSD_PORT=statsd, **(variables or {})),
                 start_new_session=True,
             )
         started.append(Server(process, port, log))

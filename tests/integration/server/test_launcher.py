@@ -230,6 +230,30 @@ def test_a_bad_variable_is_one_line(name: str, value: str, command: Command) -> 
     assert refused.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("version", [OLDEST, NEWEST])
+@pytest.mark.parametrize("kind", ["gevent", "tornado"])
+def test_a_worker_that_is_not_there_is_one_line(
+    version: str, kind: str, command: Command, tmp_path: Path
+) -> None:
+    # Tornado isn't in these environments; gevent is, and is hidden.
+    (tmp_path / "gevent.py").write_text("raise ImportError('hidden')\n")
+    line = command(version, kind)
+    refused = run([line[0], "-c", HIDDEN, str(tmp_path), *line[1:]])
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(f"rock-gunicorn: cannot use {kind} workers: ")
+    assert refused.stderr.endswith(f"; add gunicorn[{kind}] to the requirements\n")
+    assert refused.stderr.count("\n") == 1
+
+
+#: Runs the script named after a folder, with that folder first on the path.
+HIDDEN = """
+import runpy, sys
+sys.path.insert(0, sys.argv.pop(1))
+del sys.argv[0]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
 def settings(line: list[str], **variables: str) -> dict[str, str]:
     """Return what Gunicorn's ``--print-config`` says."""
     printed = run([*line, "--print-config"], **variables)

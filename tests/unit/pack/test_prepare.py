@@ -77,6 +77,9 @@ class Silent:
     def done(self, title: str, outcome: str) -> None:
         raise AssertionError(title)
 
+    def say(self, text: str) -> None:
+        raise AssertionError(text)
+
     def note(self, problem: object) -> None:
         raise AssertionError(problem)
 

@@ -16,7 +16,7 @@ from rockery.layer.ground import Ground
 from rockery.pack.act import _planned_entries
 from rockery.plan import FilesSpec, Plan, plan
 from rockery.plan.parts import Parts
-from rockery.plan.plan import Resolutions
+from rockery.plan.plan import CHANGED_RULES, Resolutions
 from rockery.project import document, schema
 from rockery.resolution.apt import Package
 from rockery.resolution.distribution import DistributionResolution
@@ -124,6 +124,26 @@ def test_a_reason_names_what_changed(project: Path, tmp_path: Path) -> None:
     before = {"srv/app.py": "0" * 64, "srv/old.py": "1" * 64}
     reason = _app(_plan(project, DATA, store, app=before)).reason
     assert reason == "srv/app.py changed, srv/old.py removed"
+
+
+def test_a_reason_names_what_has_no_name_in_the_project(project: Path, tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    data = DATA | {"parts": {"launcher": {"plugin": "dump", "source": "$ROCKERY_DATA/server"}}}
+
+    def planned(sha256: str, before: dict[str, str]) -> Any:
+        python = Package("python3.11-minimal", "3.11", "amd64", sha256, 0, "")
+        layers = _plan(project, data, store, (python,), launcher=before).layers
+        return next(layer for layer in layers if layer.title == "launcher")
+
+    one = planned("1" * 64, {})
+    assert planned("2" * 64, one.facts).reason == "the rock's Python changed"
+    assert planned("1" * 64, {**one.facts, "SOURCE_DATE_EPOCH": "7"}).reason == (
+        "SOURCE_DATE_EPOCH changed"
+    )
+    # What an older version noted says nothing of them.
+    files = {name: fact for name, fact in one.facts.items() if name.startswith("usr/")}
+    assert planned("2" * 64, files).reason == CHANGED_RULES
+    assert planned("1" * 64, one.facts).reason == CHANGED_RULES
 
 
 def test_what_is_stored_is_reused(project: Path, tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ def test_empty_is_unset() -> None:
         ("WEB_CONCURRENCY", "1.5"),
         ("WEB_CONCURRENCY", "\N{SUPERSCRIPT TWO}"),
         ("PORT", "70000"),
+        ("ROCK_STATSD_PORT", "70000"),
         ("ROCK_ACCESS_LOG", "yes"),
         ("ROCK_READY_PATH", "health"),
         ("ROCK_CHECKS_FROM", "10.0.0.1/8"),

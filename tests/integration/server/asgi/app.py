@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
 app = FastAPI()
-stats = statsd.StatsClient("localhost", int(os.environ["STATSD_PORT"]))
+stats = statsd.StatsClient("localhost", int(os.environ["ROCK_STATSD_PORT"]))
 
 
 @app.get("/")

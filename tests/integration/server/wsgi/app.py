@@ -7,7 +7,7 @@ import statsd
 from flask import Flask, Response, request
 
 app = Flask(__name__)
-stats = statsd.StatsClient("localhost", int(os.environ["STATSD_PORT"]))
+stats = statsd.StatsClient("localhost", int(os.environ["ROCK_STATSD_PORT"]))
 
 
 @app.get("/")

@@ -21,7 +21,14 @@ from rock_metrics.logger import MetricsLogger
 from rock_server import hook
 from rock_server.access import JsonAccess
 from rock_server.arbiter import Arbiter
-from rock_server.environment import UNCHOSEN, access_log_format, defaults, ready_path
+from rock_server.environment import (
+    EXPORTER,
+    UNCHOSEN,
+    access_log_format,
+    defaults,
+    exporter,
+    ready_path,
+)
 from rock_server.servers import Server, is_asgi
 from rock_server.uvicorn_logging import UvicornLogging
 from rock_server.workers import limits, worker_count
@@ -31,6 +38,14 @@ UVICORN_NAMES = frozenset(
     {"uvicorn", "uvicorn.workers.UvicornWorker", "uvicorn_worker.UvicornWorker"}
 )
 UVICORN_WORKER = "rock_metrics.worker.UvicornWorker"
+
+#: What brings each kind of worker that Gunicorn doesn't have alone, by the start of its name.
+REQUIREMENTS = {
+    "gevent": "gunicorn[gevent]",
+    "eventlet": "gunicorn[eventlet]",
+    "tornado": "gunicorn[tornado]",
+    UVICORN_WORKER: "uvicorn",
+}
 
 #: A gthread worker with one thread would be a sync worker.
 THREADS = 4
@@ -137,6 +152,7 @@ class Application(WSGIApplication, _Run):  # type: ignore[misc]
         if cfg.settings["worker_class"].get() in UVICORN_NAMES:
             cfg.set("worker_class", UVICORN_WORKER)
         kind = cfg.worker_class_str
+        self._check_worker(kind)
         if cfg.threads == UNCHOSEN:
             cfg.set("threads", THREADS if kind == "gthread" else 1)
         if cfg.workers == UNCHOSEN:
@@ -149,9 +165,24 @@ class Application(WSGIApplication, _Run):  # type: ignore[misc]
             cfg.set("workers", count)
             self.workers_reason = f"{kind.rpartition('.')[2]}, {given}"
 
+    def _check_worker(self, kind: str) -> None:
+        """End with one line where the class of the workers can't be loaded."""
+        try:
+            _ = self.cfg.worker_class
+        except Exception as error:
+            # Gunicorn gives a traceback as the text.
+            lines = str(error).rstrip("]\n ").splitlines() or [type(error).__name__]
+            reason = lines[-1].removeprefix("RuntimeError: ").strip()
+            brings = [one for start, one in REQUIREMENTS.items() if kind.startswith(start)]
+            remedy = f"; add {brings[0]} to the requirements" if brings else ""
+            sys.exit(f"rock-gunicorn: cannot use {kind} workers: {reason}{remedy}")
+
     def _compose_logger(self) -> None:
         cfg = self.cfg
         address = cfg.statsd_host
+        if address == EXPORTER:
+            # Configuration files name its usual port, a charm's too.
+            address = exporter(os.environ)
         # Gunicorn's own StatsD logger would count everything a second time.
         cfg.set("statsd_host", None)
         bases = [MetricsLogger, cfg.logger_class]

@@ -10,6 +10,7 @@ stronger, in this order.
 ``UVICORN_LOG_CONFIG``    see :mod:`rock_server.uvicorn_logging`
 ``ROCK_READY_PATH``       what the check ``ready`` asks the app for; else ``/``
 ``ROCK_CHECKS_FROM``      see :mod:`rock_metrics.check`
+``ROCK_STATSD_PORT``      where the exporter beside the app takes StatsD; else 9125
 ========================= ==========================================================
 """
 
@@ -22,6 +23,9 @@ from rock_metrics import check
 
 #: The value of ``workers`` and ``threads`` that means: nobody chose, apply the rule.
 UNCHOSEN = 0
+
+#: Where the exporter beside the app usually takes StatsD.
+EXPORTER = ("localhost", 9125)
 
 
 class BadVariableError(ValueError):
@@ -39,7 +43,7 @@ def defaults(environ: Mapping[str, str]) -> dict[str, object]:
         "workers": _whole_number(environ, "WEB_CONCURRENCY", UNCHOSEN),
         "threads": UNCHOSEN,
         # What Gunicorn counts goes to the exporter beside it.
-        "statsd_host": "localhost:9125",
+        "statsd_host": "{}:{}".format(*EXPORTER),
         "graceful_timeout": 30,
         # New in Gunicorn 25: with a read-only home it logs an error at each start.
         "control_socket_disable": True,
@@ -47,6 +51,7 @@ def defaults(environ: Mapping[str, str]) -> dict[str, object]:
     # Only to refuse bad ones now.
     ready_path(environ)
     _check_networks(environ)
+    exporter(environ)
     if os.access("/dev/shm", os.W_OK):  # noqa: S108 - not a temporary file, a file system
         # The worker's heartbeat file: without a /tmp Gunicorn doesn't start, and on a disk
         # that is busy a worker would look dead.
@@ -74,6 +79,12 @@ def ready_path(environ: Mapping[str, str]) -> str:
             f"cannot use ROCK_READY_PATH: {value!r} is not a path that begins with '/'"
         )
     return value
+
+
+def exporter(environ: Mapping[str, str]) -> tuple[str, int]:
+    """Return where the exporter beside the app takes StatsD."""
+    host, port = EXPORTER
+    return host, _whole_number(environ, "ROCK_STATSD_PORT", port, most=65535)
 
 
 def _check_networks(environ: Mapping[str, str]) -> None:
