@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rockery import __version__
 from rockery.cli import findings, result, rockcraft, wishes
 from rockery.cli.exporting import export as export
+from rockery.cli.inspecting import inspect as inspect
 from rockery.cli.running import run as run
 from rockery.cli.screen import Screen
 from rockery.errors import Problem, ProjectError, SurroundingsError, UsageError
@@ -299,45 +300,6 @@ def step(options: Namespace, screen: Screen) -> int:
 
             packing.packed(options, screen, store)
     screen.say(f"done; '{options.program} pack' makes the rock")
-    return 0
-
-
-def inspect(options: Namespace, screen: Screen) -> int:
-    """Show a rock's layers, services and packages."""
-    if options.size or options.diff:
-        return _contents(options)
-    from rockery.image.report import report
-
-    found = report(options.rock)
-    if options.json:
-        result.document(found.document())
-        return 0
-    for line in found.lines():
-        result.text(line)
-    return 0
-
-
-def _contents(options: Namespace) -> int:
-    """Say where a rock's bytes are, or what another one has differently (status 1)."""
-    from rockery.image import contents
-
-    found = contents.contents(options.rock)
-    if options.diff:
-        said = contents.differences(found, contents.contents(options.diff))
-        if options.json:
-            result.document({"schema_version": 1, "same": not said, "differences": said})
-        for line in [] if options.json else said or ["they are the same"]:
-            result.text(line)
-        return 1 if said else 0
-    document = contents.size_document(found)
-    if options.json:
-        result.document(document)
-        return 0
-    for number, (head, rows) in enumerate(contents.size_rows(document)):
-        if number:
-            result.text("")
-        cells = [tuple(result.size(c) if isinstance(c, int) else c for c in row) for row in rows]
-        result.table(head, cells)
     return 0
 
 

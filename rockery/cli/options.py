@@ -231,6 +231,13 @@ def parser(
         type=Path,
         help="explain what another .rock has differently; the exit status is 1 where it does",
     )
+    inspect.add_argument(
+        "--html",
+        metavar="FILE",
+        type=Path,
+        help="write all of it as one page for a browser, with a map of the bytes, and with --diff "
+        "the differences (- for standard output)",
+    )
     _json(inspect)
     clean = command("clean", "forget what is stored of this project", "clean --older-than 30d")
     clean.add_argument(

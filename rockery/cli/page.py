@@ -56,6 +56,18 @@ second to finish. While you write there is one worker, unless `--env WEB_CONCURR
 otherwise. On file systems that tell of no changes (a network's), the project is looked at
 every two seconds.
 """,
+    "inspect": """\
+`--html` writes one file that needs no network and no server, to be opened, sent or printed: a map
+of the bytes (layers, in them packages and folders, in them files) with the same as a table, the
+Pebble plan's services and checks, all packages with versions and licences, the image's settings and
+labels, and with `--diff` what the other rock has differently, by size and one by one. Of
+environments and headers it has the names and no values. What is too small for a box of its own is
+drawn together, so a rock of 50,000 files has a page of 200 kB.
+FILE is replaced only if it is a page.
+
+    rockery inspect --html hello.html hello_0.1_amd64.rock
+    rockery inspect --html change.html --diff hello_0.2_amd64.rock hello_0.1_amd64.rock
+""",
     "completion": """\
 The script knows the commands, their options, and the words and files that these take. In
 `~/.bashrc`, in `~/.zshrc` after `compinit`, or once for fish:

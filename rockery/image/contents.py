@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,13 +41,36 @@ class Contents:
     files: tuple[File, ...]
     owners: dict[str, str]
 
-    def package(self, file: File) -> str:
-        """Return which package a file belongs to: of the distribution, of Python, or none."""
-        if owner := self.owners.get(file.path):
+    def owner(self, file: File) -> str:
+        """Return which package a file belongs to: of the distribution, of Python, or "": none."""
+        source = re.sub(r"__pycache__/([^/]+)\.[^/.]+\.pyc$", r"\1.py", file.path)
+        if owner := self.owners.get(file.path) or self.owners.get(source):
             return owner
         if found := re.match(r"usr/local/lib/python[^/]+/dist-packages/([^/]+)", file.path):
             return re.sub(r"(-[^-]*\.dist-info|\.py|\.[^/]*\.so|\.libs)$", "", found[1]).lower()
-        return file.layer
+        return ""
+
+    def package_sizes(self) -> Counter[str]:
+        """Return the bytes of each package's files; those of none count for their layer."""
+        sizes: Counter[str] = Counter()
+        for file in self.files:
+            sizes[self.owner(file) or file.layer] += file.size
+        return sizes
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing that two rocks have differently, and what.
+
+    ``secret`` tells that the text has values of the environment, which aren't for everybody.
+    """
+
+    subject: str
+    text: str
+    secret: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.subject}: {self.text}"
 
 
 def contents(path: Path) -> Contents:
@@ -78,6 +103,13 @@ def contents(path: Path) -> Contents:
             for line in member.text().splitlines():
                 name = listed[1].removesuffix(".md5sums")
                 owners[re.sub(r"^(s?bin|lib(?:64)?)/", r"usr/\1/", line[34:])] = name
+        elif info.isreg() and info.name.endswith(".dist-info/RECORD"):
+            site, metadata = posixpath.split(posixpath.dirname(info.name))
+            named = metadata.removesuffix(".dist-info").rpartition("-")[0]
+            name = re.sub(r"[-_.]+", "-", named).lower()
+            for line in member.text().splitlines():
+                path = line.rsplit(",", 2)[0].strip('"')
+                owners.setdefault(posixpath.normpath(posixpath.join(site, path)), name)
 
     found = report(path, visit)
     return Contents(found, tuple(files), owners)
@@ -85,11 +117,7 @@ def contents(path: Path) -> Contents:
 
 def size_document(found: Contents) -> dict[str, Any]:
     """Return where the bytes are, as JSON data: by layer, package and file, largest first."""
-    packages: dict[str, int] = {}
-    for file in found.files:
-        name = found.package(file)
-        packages[name] = packages.get(name, 0) + file.size
-    by_size = sorted(packages.items(), key=lambda item: (-item[1], item[0]))
+    by_size = sorted(found.package_sizes().items(), key=lambda item: (-item[1], item[0]))
     largest = sorted(found.files, key=lambda file: (-file.size, file.path))[:_LARGEST]
     seen: dict[str, str] = {}
     twice = []
@@ -131,42 +159,53 @@ def size_rows(document: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], list[
         )
 
 
-def differences(one: Contents, other: Contents) -> list[str]:
-    """Explain in sentences what two rocks have differently; none where their digests are equal."""
+def differences(one: Contents, other: Contents) -> list[Difference]:
+    """Explain what two rocks have differently; none where their digests are equal."""
     if one.report.digest == other.report.digest:
         return []
     said = []
-    for key in sorted({*one.report.config["config"], *other.report.config["config"]}):
-        pair = [found.report.config["config"].get(key) for found in (one, other)]
+    settings = [_settings(found.report.config) for found in (one, other)]
+    for name in sorted({*settings[0], *settings[1]}):
+        pair = [known.get(name) for known in settings]
         if pair[0] != pair[1]:
-            said.append(f"configuration: {key}: {pair[0]!r}, {pair[1]!r}")
-    for key in ("architecture", "created"):
-        pair = [found.report.config.get(key) for found in (one, other)]
-        if pair[0] != pair[1]:
-            said.append(f"configuration: {key}: {pair[0]}, {pair[1]}")
+            text = f"{name}: {pair[0]!r}, {pair[1]!r}"
+            said.append(Difference("configuration", text, secret=name.startswith("Env ")))
     for kind in ("distribution", "python", "go"):
         mine, theirs = (vars(found.report)[kind] for found in (one, other))
         for name in sorted({*mine, *theirs}):
             if mine.get(name) != theirs.get(name):
                 pair = [found.get(name, "absent") for found in (mine, theirs)]
-                said.append(f"package {name}: {pair[0]}, {pair[1]}")
+                said.append(Difference(f"package {name}", f"{pair[0]}, {pair[1]}"))
     layers = [{layer.title: layer for layer in found.report.layers} for found in (one, other)]
     for title in dict.fromkeys([*layers[0], *layers[1]]):
         first, second = (known.get(title) for known in layers)
         if first is None or second is None:
-            said.append(f"layer {title}: only in the {'second' if first is None else 'first'}")
+            where = "second" if first is None else "first"
+            said.append(Difference(f"layer {title}", f"only in the {where}"))
         elif first.digest != second.digest:
             found = _of_layer(
                 *([file for file in rock.files if file.layer == title] for rock in (one, other))
             )
             why = found or ["the same files: times or compression differ"]
-            said += [f"layer {title}: {line}" for line in why[:_MOST]]
             if len(why) > _MOST:
-                said.append(f"layer {title}: and {len(why) - _MOST} more")
+                why[_MOST:] = [f"and {len(why) - _MOST} more"]
+            said += [Difference(f"layer {title}", line) for line in why]
     orders = [[layer.title for layer in rock.report.layers] for rock in (one, other)]
     if orders[0] != orders[1] and sorted(orders[0]) == sorted(orders[1]):
-        said.append("the layers lie in another order")
-    return said or ["the manifests differ, and nothing that they name"]
+        said.append(Difference("layers", "in another order"))
+    return said or [Difference("manifest", "differs, and nothing that it names")]
+
+
+def _settings(config: dict[str, Any]) -> dict[str, Any]:
+    """Return what an image's configuration says, each variable and label by itself."""
+    flat: dict[str, Any] = {key: config[key] for key in ("architecture", "created")}
+    flat |= config["config"]
+    for line in flat.pop("Env", None) or ():
+        name, _, value = str(line).partition("=")
+        flat[f"Env {name}"] = value
+    for name, value in (flat.pop("Labels", None) or {}).items():
+        flat[f"label {name}"] = value
+    return flat
 
 
 def _of_layer(one: Sequence[File], other: Sequence[File]) -> list[str]:

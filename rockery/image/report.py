@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from urllib.parse import unquote
 
 import yaml
 
@@ -36,7 +37,7 @@ class LayerReport:
 
 @dataclass
 class Report:
-    """What is in a rock."""
+    """What is in a rock; ``licences`` are SPDX expressions by package: "pypi/flask"."""
 
     name: str
     digest: str
@@ -45,9 +46,11 @@ class Report:
     archive_size: int
     layers: list[LayerReport] = field(default_factory=list)
     services: dict[str, dict[str, Any]] = field(default_factory=dict)
+    checks: dict[str, dict[str, Any]] = field(default_factory=dict)
     distribution: dict[str, str] = field(default_factory=dict)
     python: dict[str, str] = field(default_factory=dict)
     go: dict[str, list[str]] = field(default_factory=dict)
+    licences: dict[str, str] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         """Return this as JSON data."""
@@ -64,6 +67,7 @@ class Report:
             "archive_size": self.archive_size,
             "layers": [vars(layer) for layer in self.layers],
             "services": self.services,
+            "checks": self.checks,
             "packages": {
                 "distribution": self.distribution,
                 "python": self.python,
@@ -195,14 +199,14 @@ def _read(archive: tarfile.TarFile, path: Path, visit: Visit | None) -> Report:
     entry = json.loads(index.read())["manifests"][0]
     manifest = load(entry["digest"])
     image_id = manifest["config"]["digest"]
-    config = load(image_id)
+    config = _checked(load(image_id))
     annotations = manifest.get("annotations", {})
     version = annotations.get("org.opencontainers.image.version", "")
     name = f"{annotations.get('org.opencontainers.image.ref.name', path.stem)} {version}"
     found = Report(name, entry["digest"], image_id, config, path.stat().st_size)
     for layer in manifest["layers"]:
         title = layer.get("annotations", {}).get("org.opencontainers.image.title", "layer")
-        one = LayerReport(title, layer["digest"], layer["size"])
+        one = LayerReport(str(title), layer["digest"], int(layer["size"]))
         found.layers.append(one)
         with (
             _Blob(archive, layer["digest"]) as blob,
@@ -218,6 +222,25 @@ def _read(archive: tarfile.TarFile, path: Path, visit: Visit | None) -> Report:
                 if member.isfile():
                     _look(found, shown)
     return found
+
+
+#: What is read of a container's configuration, and what it has to be where it is there.
+_SHAPE = dict.fromkeys(("Env", "Entrypoint", "Cmd"), list) | dict.fromkeys(
+    ("Labels", "ExposedPorts", "Healthcheck"), dict
+)
+
+
+def _checked(config: dict[str, Any]) -> dict[str, Any]:
+    """Return an image's configuration if those who tell of it can rely on its shape."""
+    container = config["config"]
+    told: list[tuple[str, Any, type]] = [
+        (key, config[key], str) for key in ("architecture", "created")
+    ]
+    told += [(key, container.get(key) or kind(), kind) for key, kind in _SHAPE.items()]
+    for key, value, kind in told:
+        if not isinstance(value, kind):
+            raise ValueError(f"{key} in its configuration is no {kind.__name__}")
+    return config
 
 
 class _Blob(io.RawIOBase):
@@ -259,16 +282,15 @@ def _look(found: Report, shown: Member) -> None:
     member = shown.info
     folder, name = posixpath.split(member.name)
     if folder == f"{OWN_PEBBLE}/layers":
-        found.services |= yaml.safe_load(shown.text()).get("services", {})
+        plan = yaml.safe_load(shown.text())
+        found.services |= _named(plan, "services")
+        found.checks |= _named(plan, "checks")
     elif member.name == ".rock/python-packages.txt":
         pinned = re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^ ;\\\s]+)", shown.text(), re.M)
         found.python |= dict(pinned)
     elif member.name == ".rock/sbom.cdx.json":
-        # A module may be there in two versions: each program has its own.
         for component in json.loads(shown.text()).get("components", []):
-            if component.get("purl", "").startswith("pkg:golang/"):
-                versions = found.go.setdefault(component["name"], [])
-                versions.append(component.get("version", ""))
+            _take(found, component)
     elif member.name == "var/lib/dpkg/status" or (
         folder == "var/lib/dpkg/status.d" and not name.endswith(".md5sums")
     ):
@@ -276,3 +298,30 @@ def _look(found: Report, shown: Member) -> None:
             fields = dict(re.findall(r"^(Package|Version): (.*)$", stanza, re.M))
             if "Package" in fields:
                 found.distribution[fields["Package"]] = fields.get("Version", "")
+
+
+def _named(plan: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
+    """Return a Pebble plan's services or checks."""
+    found: dict[str, dict[str, Any]] = plan.get(kind, {})
+    if not all(isinstance(one, dict) for one in found.values()):
+        raise ValueError(f"one of its {kind} is no mapping")
+    return found
+
+
+def _take(found: Report, component: dict[str, Any]) -> None:
+    """Take what a component of the bill of materials says."""
+    purl = re.fullmatch(r"pkg:(deb|golang|pypi)/(?:[^@?]*/)?([^@?/]+).*", component.get("purl", ""))
+    if purl is None:
+        return
+    kind, name = purl[1], unquote(purl[2])
+    if kind == "pypi":
+        name = re.sub(r"[-_.]+", "-", name).lower()
+    if kind == "golang":
+        # A module may be there in two versions: each program has its own.
+        name = str(component["name"])
+        found.go.setdefault(name, []).append(str(component.get("version", "")))
+    said = component.get("licenses", [])
+    texts = [
+        one.get("expression") or one["license"].get("id") or one["license"]["name"] for one in said
+    ]
+    found.licences[f"{kind}/{name}"] = " AND ".join(texts)

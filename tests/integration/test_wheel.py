@@ -51,7 +51,14 @@ def test_the_wheel_packs_the_same_bytes(
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert Path(done.stdout.strip()).read_bytes() == packed("flask-hello").read_bytes()
+    rock = Path(done.stdout.strip())
+    assert rock.read_bytes() == packed("flask-hello").read_bytes()
+    # What the page is made from is in the wheel too.
+    page = subprocess.run(
+        [str(installed), "inspect", "--html", "-", str(rock)], env=clean, capture_output=True
+    )
+    assert page.returncode == 0, page.stderr
+    assert page.stdout.startswith(b"<!doctype html>")
 
 
 def test_the_wheel_carries_what_commands_read(installed: Path, tmp_path: Path) -> None:

@@ -97,6 +97,7 @@ def test_the_arrows_make_no_circle() -> None:
                 "extension/snippet.py",
                 "extension/profile.py",
                 "fleet/template.py",
+                "image/page.py",
                 "migrate/template.py",
             },
         ),

@@ -6,24 +6,13 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+from small_rock import SETTINGS, small_rock
 
-from rockery.image import ImageSettings, assemble
-from rockery.image.contents import contents, differences, size_document
-from rockery.layer import Entry, Ground, build, directory, file, symlink
+from rockery.image import ImageSettings
+from rockery.image.contents import Difference, contents, differences, size_document
+from rockery.layer import Entry, directory, file, symlink
 from rockery.layer.compression import GZIP, Compression
-from rockery.publish import archive
-from rockery.store import Store
 
-SETTINGS = ImageSettings(
-    name="hello",
-    version="1",
-    architecture="amd64",
-    user="",
-    environment={"PATH": "/usr/bin"},
-    entrypoint=("/usr/bin/pebble",),
-    command=(),
-    annotations={},
-)
 PACKAGES = "usr/local/lib/python3.11/dist-packages"
 BELOW = [
     file("usr/bin/tool", b"t" * 5000, 0o755),
@@ -45,23 +34,7 @@ def rock(
     settings: ImageSettings = SETTINGS,
     scheme: str = GZIP,
 ) -> Path:
-    store = Store(folder / "store")
-    layers = [
-        build(
-            store,
-            f"{name}-{title}",
-            kind="part",
-            title=title,
-            entries=entries,
-            ground=Ground(),
-            scheme=scheme,
-            mtime=0,
-        )
-        for title, entries in (("below", BELOW), ("above", above))
-    ]
-    path = folder / f"{name}.rock"
-    archive.write(assemble(layers, settings, 0), path)
-    return path
+    return small_rock(folder / f"{name}.rock", {"below": BELOW, "above": above}, settings, scheme)
 
 
 def test_sizes_by_package_and_file(tmp_path: Path) -> None:
@@ -73,6 +46,29 @@ def test_sizes_by_package_and_file(tmp_path: Path) -> None:
     assert [one["path"] for one in told["files"][:2]] == ["srv/copy", "usr/bin/tool"]
     assert told["twice"] == [{"path": "srv/copy", "same_as": "usr/bin/tool", "size": 5000}]
     assert {one["title"] for one in told["layers"]} == {"below", "above"}
+
+
+def test_a_python_package_owns_what_its_record_lists(tmp_path: Path) -> None:
+    record = 'yaml/__init__.py,sha256=x,1\n../../../../bin/yaml,,\n"odd, name.py",,\n'
+    above = [
+        file(f"{PACKAGES}/PyYAML-6.0.dist-info/RECORD", record),
+        file(f"{PACKAGES}/yaml/__init__.py", b"x"),
+        file(f"{PACKAGES}/yaml/__pycache__/__init__.cpython-311.pyc", b"x"),
+        file(f"{PACKAGES}/odd, name.py", b"x"),
+        file(f"{PACKAGES}/stray.py", b"x"),
+        file("usr/bin/yaml", b"x"),
+        file("srv/other", b"x"),
+    ]
+    found = contents(rock(tmp_path, "one", above))
+    owners = {one.path: found.owner(one) for one in found.files}
+    assert owners["usr/bin/tool"] == "tools"
+    assert owners["srv/other"] == ""
+    assert owners[f"{PACKAGES}/stray.py"] == "stray"
+    for path in (
+        *(f"{PACKAGES}/yaml/__init__.py", f"{PACKAGES}/odd, name.py", "usr/bin/yaml"),
+        f"{PACKAGES}/yaml/__pycache__/__init__.cpython-311.pyc",
+    ):
+        assert owners[path] == "pyyaml"
 
 
 @pytest.mark.parametrize(
@@ -91,7 +87,7 @@ def test_a_difference_is_explained(tmp_path: Path, changed: Entry, says: str) ->
     one, other = rock(tmp_path, "one", ABOVE), rock(tmp_path, "two", others)
     said = differences(contents(one), contents(other))
     assert len(said) == 1
-    assert said[0].startswith(f"layer above: {says}")
+    assert str(said[0]).startswith(f"layer above: {says}")
 
 
 def test_other_configuration_and_compression(tmp_path: Path) -> None:
@@ -99,10 +95,14 @@ def test_other_configuration_and_compression(tmp_path: Path) -> None:
     assert differences(one, contents(rock(tmp_path, "same", ABOVE))) == []
     settings = dataclasses.replace(SETTINGS, user="7")
     assert differences(one, contents(rock(tmp_path, "user", ABOVE, settings))) == [
-        "configuration: User: None, '7'"
+        Difference("configuration", "User: None, '7'")
+    ]
+    settings = dataclasses.replace(SETTINGS, environment={"PATH": "/usr/bin", "KEY": "k"})
+    assert differences(one, contents(rock(tmp_path, "key", ABOVE, settings))) == [
+        Difference("configuration", "Env KEY: None, 'k'", secret=True)
     ]
     scheme = Compression("zstd").scheme("part")
     assert differences(one, contents(rock(tmp_path, "zstd", ABOVE, scheme=scheme))) == [
-        f"layer {title}: the same files: times or compression differ"
+        Difference(f"layer {title}", "the same files: times or compression differ")
         for title in ("below", "above")
     ]
