@@ -432,6 +432,14 @@ def _packing(parser: argparse.ArgumentParser, platform: str | None) -> None:
         help="how layers are compressed: gzip or zstd, a level after it as in zstd:12, or "
         "smallest (default: gzip, which every engine reads)",
     )
+    parser.add_argument(
+        "--keep",
+        metavar="PATTERN",
+        action="append",
+        default=[],
+        help="what to keep of the installed Python packages that else is left out, such as "
+        "numpy/tests, or '**' for all",
+    )
     parser.add_argument("--refresh", action="store_true", help="resolve all packages anew")
     parser.add_argument("--offline", action="store_true", help="use only what is stored")
 

@@ -37,6 +37,7 @@ def packing(options: argparse.Namespace) -> Options:
         offline=options.offline,
         verify=not getattr(options, "no_verify", False),
         compression=_compression(options.compression),
+        keep=tuple(options.keep),
     )
 
 

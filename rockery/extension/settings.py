@@ -27,7 +27,7 @@ class Settings(Record):
     ``entrypoint`` is ``module:name``, or one for each service by its name; ``extras`` and
     ``groups`` are of the project's own dependencies; ``ignore`` holds lines as in
     ``.rockignore``; ``server_variable`` is one more environment variable that chooses the
-    server. ``source`` names the place.
+    server; ``keep`` are globs of what stays of installed packages. ``source`` names the place.
     """
 
     entrypoint: str | Mapping[str, str] | None = None
@@ -35,6 +35,7 @@ class Settings(Record):
     groups: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     server_variable: str | None = None
+    keep: tuple[str, ...] = ()
     source: str = _TABLE
     _lines: tuple[str, ...] = ()
 
@@ -54,7 +55,7 @@ class Settings(Record):
         return pyproject.FILE if self.source == _TABLE else FILE
 
 
-_KEYS = tuple(name.replace("_", "-") for name in Settings.field_names)[:5]
+_KEYS = tuple(name.replace("_", "-") for name in Settings.field_names)[:6]
 
 #: Environment variables; longer names are refused, since a rock's manifest holds them.
 _VARIABLE = r"[A-Za-z_][A-Za-z0-9_]{0,99}"
@@ -79,6 +80,15 @@ def read(folder: Path, project: PyProject | None) -> Settings:
         return _checked(toml.parse(text), Settings(source=FILE, _lines=tuple(text.splitlines())))
     except (OSError, UnicodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise ProjectError(pyproject.broken(FILE, error)) from error
+
+
+def kept(folder: Path) -> tuple[str, ...]:
+    """Return the setting ``keep``, which a project without an extension has too.
+
+    Raises:
+        ProjectError: as :func:`read`, or ``pyproject.toml`` is broken.
+    """
+    return read(folder, pyproject.read(folder)).keep
 
 
 def _checked(table: Any, empty: Settings) -> Settings:

@@ -137,6 +137,11 @@ def size_document(found: Contents) -> dict[str, Any]:
         "packages": [{"name": name, "size": size} for name, size in by_size if size],
         "files": [{"path": file.path, "size": file.size, "layer": file.layer} for file in largest],
         "twice": twice,
+        "left_out": [
+            {"package": name, "kind": kind, "files": files, "size": size}
+            for name, kinds in sorted(found.report.left_out.items())
+            for kind, (files, size) in kinds.items()
+        ],
     }
 
 
@@ -156,6 +161,12 @@ def size_rows(document: dict[str, Any]) -> Iterator[tuple[tuple[str, ...], list[
         yield (
             ("file that is there twice", "size", "the same as"),
             [(f"/{o['path']}", o["size"], f"/{o['same_as']}") for o in document["twice"][:_MOST]],
+        )
+    if document["left_out"]:
+        largest = sorted(document["left_out"], key=lambda one: -one["size"])[:_LARGEST]
+        yield (
+            ("left out of Python packages", "files' sizes", "what"),
+            [(one["package"], one["size"], one["kind"]) for one in largest],
         )
 
 

@@ -37,7 +37,11 @@ class LayerReport:
 
 @dataclass
 class Report:
-    """What is in a rock; ``licences`` are SPDX expressions by package: "pypi/flask"."""
+    """What is in a rock; ``licences`` are SPDX expressions by package: "pypi/flask".
+
+    ``compiled`` are the Python packages that were compiled on the machine that packed;
+    ``left_out`` holds files and bytes by kind, by package.
+    """
 
     name: str
     digest: str
@@ -51,6 +55,8 @@ class Report:
     python: dict[str, str] = field(default_factory=dict)
     go: dict[str, list[str]] = field(default_factory=dict)
     licences: dict[str, str] = field(default_factory=dict)
+    compiled: list[str] = field(default_factory=list)
+    left_out: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         """Return this as JSON data."""
@@ -73,6 +79,7 @@ class Report:
                 "python": self.python,
                 "go": self.go,
             },
+            "compiled_here": self.compiled,
         }
 
     def lines(self) -> list[str]:
@@ -106,6 +113,9 @@ class Report:
         ):
             lines += ["", f"{title} ({len(packages)})"]
             lines += [f"  {name} {version}" for name, version in sorted(packages.items())]
+        if self.compiled:
+            lines += ["", "compiled on the machine that packed, so that the digest depends on it"]
+            lines += [f"  {name}" for name in self.compiled]
         return lines
 
 
@@ -288,6 +298,12 @@ def _look(found: Report, shown: Member) -> None:
     elif member.name == ".rock/python-packages.txt":
         pinned = re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^ ;\\\s]+)", shown.text(), re.M)
         found.python |= dict(pinned)
+    elif member.name == ".rock/left-out.json":
+        found.left_out |= json.loads(shown.text())
+    elif name == "WHEEL" and folder.endswith(".dist-info"):
+        # An index takes no wheel for "linux" alone (PEP 513): only a build makes one.
+        if re.search(r"^Tag: \S+-linux_\w+\s*$", shown.text(), re.M):
+            found.compiled.append(posixpath.basename(folder).partition("-")[0])
     elif member.name == ".rock/sbom.cdx.json":
         for component in json.loads(shown.text()).get("components", []):
             _take(found, component)

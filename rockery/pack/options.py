@@ -28,6 +28,7 @@ class Options:
     offline: bool = False
     verify: bool = True
     compression: Compression = field(default_factory=Compression)
+    keep: tuple[str, ...] = ()
 
 
 class Watcher(Protocol):

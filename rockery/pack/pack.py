@@ -90,16 +90,18 @@ def _prepared(
     options: Options, digest: Digest, chosen: Callable[[schema.RockFile], list[str]]
 ) -> tuple[Prepared, ...]:
     from rockery import extension, project
+    from rockery.extension.settings import kept
 
     read = project.load(options.folder, base=options.base, build_base=options.build_base)
     expansion = extension.expand(read)
     rock = schema.validate(expansion.data, expansion.where)
     base = bases.load(rock.distribution)
+    keep = tuple(sorted({*options.keep, *kept(options.folder)}))
     return tuple(
         Prepared(
             options,
             expansion.data,
-            Parts(rock, expansion.data, base, options.folder, expansion.where, digest),
+            Parts(rock, expansion.data, base, options.folder, expansion.where, digest, keep),
             expansion.notes,
             expansion.definitions,
             name,

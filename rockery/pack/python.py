@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from rockery.errors import Problem, ProjectError, SurroundingsError
-from rockery.layer import Entry, Layer, Stored, bytecode, dependencies, pkg_resources, tree
+from rockery.layer import Entry, Layer, Stored, bytecode, dependencies, pkg_resources, tree, unused
 from rockery.pack.built import files_of
 from rockery.pack.host import host_architecture
 from rockery.pack.options import Options, Watcher
@@ -139,7 +139,9 @@ class PythonPackages:
         if importing := pkg_resources.importers(site):
             self._watcher.note(pkg_resources.note(importing, resolution))
             resolution = pkg_resources.provide(site, resolution, target, scratch)
-        if spec.script is not None:
+        if spec.script is None:
+            yield from unused.remove(site, spec.keep)
+        else:  # what the user's own script leaves is what ships
             extra = scratch / "extra"
             site = self._scripted(spec.script, site, extra, scratch, target.version)
             yield from files_of(extra, Part())

@@ -42,7 +42,8 @@ class Parts:
     """The parts of ``rock``, whose project lies in ``folder``.
 
     ``data`` is the ordinary ``rockcraft.yaml`` behind ``rock``; ``where`` finds positions in
-    the user's file, ``digest`` tells the SHA-256 of a file. Raises :class:`ProjectError` on
+    the user's file, ``digest`` tells the SHA-256 of a file; ``keep`` are globs of what stays of
+    the Python packages. Raises :class:`ProjectError` on
     construction for a part that no layer can be made of.
     """
 
@@ -54,6 +55,7 @@ class Parts:
         folder: Path,
         where: Where,
         digest: Callable[[Path], str] = digest_of,
+        keep: tuple[str, ...] = (),
     ) -> None:
         self.rock = rock
         self.data = data
@@ -61,6 +63,7 @@ class Parts:
         self.folder = folder
         self.where = where
         self.digest = digest
+        self.keep = keep
         self.notes: list[Problem] = []
         problems = [p for name, part in rock.parts.items() for p in self._refusals(name, part)]
         if problems:

@@ -250,6 +250,7 @@ def _packages(
                 architecture,
                 parts.build_packages(),
                 parts.python_fileset(),
+                parts.keep,
                 parts.dependencies_script(architecture),
             ),
         )
@@ -305,9 +306,9 @@ def _inputs(
             return COMPONENT_RECIPE, inputs, {spec.component.name: json.dumps(inputs)}
         case DependenciesSpec():
             python = _python(spec.base.name, spec.architecture, found)
-            inputs = [python, spec.resolution.text, spec.part.stage, spec.part.prime]
+            inputs = [python, spec.resolution.text, spec.part.stage, spec.part.prime, spec.keep]
             facts = {_PYTHON: _digest(python)}
-            facts[_FILTERS] = _digest([spec.part.stage, spec.part.prime])
+            facts[_FILTERS] = _digest([spec.part.stage, spec.part.prime, spec.keep])
             if not spec.resolution.wheels:
                 # What is compiled depends on the headers and on the compiler.
                 compiled_with = [dependencies.compiler_identity(), spec.build_packages]

@@ -51,13 +51,17 @@ class ComponentSpec:
 
 @dataclass(frozen=True)
 class DependenciesSpec:
-    """All Python packages that come from an index."""
+    """All Python packages that come from an index.
+
+    ``keep`` are globs of what stays of them that else is left out.
+    """
 
     resolution: PythonResolution
     base: Base
     architecture: str
     build_packages: tuple[str, ...]
     part: Part
+    keep: tuple[str, ...] = ()
     script: BuiltSpec | None = None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import runpy
 import shutil
@@ -74,6 +75,16 @@ def test_from_one_rock(rock: Path, load: Load, serve: Serve, server: str) -> Non
         pytest_says("tests/test_contract.py", CONTRACT_URL=running.url(""))
         assert f"Serving with {server}: SERVER_TYPE={server}" in running.logs()
         assert "predicted user='contract'" in running.logs()
+
+
+@pytest.mark.engine
+@pytest.mark.network
+def test_no_tests_of_packages_are_in_it(rock: Path, rockery: Rockery) -> None:
+    told = json.loads(rockery("inspect", "--size", "--json", rock).stdout)
+    left_out = {one["package"] for one in told["left_out"] if one["kind"] == "tests"}
+    assert {"numpy", "scipy", "sklearn"} <= left_out
+    installed = [one["name"] for one in told["packages"]]
+    assert {"numpy", "scipy", "sklearn"} <= set(installed)
 
 
 @pytest.mark.soak

@@ -347,6 +347,7 @@ def test_a_broken_lock_is_one_clear_error(tmp_path: Path, file: str, text: str) 
     [
         ("entrypiont = 'a:b'", "there is no such setting; did you mean 'entrypoint'?"),
         ("groups = 'prod'", "it needs a list of texts"),
+        ("keep = 'numpy'", "it needs a list of texts"),
         ("entrypoint = 1", "it needs a text"),
     ],
 )

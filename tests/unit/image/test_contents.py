@@ -9,7 +9,7 @@ import pytest
 from small_rock import SETTINGS, small_rock
 
 from rockery.image import ImageSettings
-from rockery.image.contents import Difference, contents, differences, size_document
+from rockery.image.contents import Difference, contents, differences, size_document, size_rows
 from rockery.layer import Entry, directory, file, symlink
 from rockery.layer.compression import GZIP, Compression
 
@@ -46,6 +46,26 @@ def test_sizes_by_package_and_file(tmp_path: Path) -> None:
     assert [one["path"] for one in told["files"][:2]] == ["srv/copy", "usr/bin/tool"]
     assert told["twice"] == [{"path": "srv/copy", "same_as": "usr/bin/tool", "size": 5000}]
     assert {one["title"] for one in told["layers"]} == {"below", "above"}
+    assert told["left_out"] == []
+
+
+def test_what_was_left_out_of_packages(tmp_path: Path) -> None:
+    above = [file(".rock/left-out.json", '{"numpy": {"tests": [3, 5000]}}')]
+    told = size_document(contents(rock(tmp_path, "one", above)))
+    assert told["left_out"] == [{"package": "numpy", "kind": "tests", "files": 3, "size": 5000}]
+    head, rows = list(size_rows(told))[-1]
+    assert (head[0], rows) == ("left out of Python packages", [("numpy", 5000, "tests")])
+
+
+def test_what_was_compiled_by_whoever_packed_is_named(tmp_path: Path) -> None:
+    tags = {
+        "lxml-6.0": "cp311-cp311-linux_x86_64",
+        "numpy-2.0": "cp311-cp311-manylinux_2_17_x86_64",
+    }
+    above = [file(f"{PACKAGES}/{n}.dist-info/WHEEL", f"Tag: {tag}\n") for n, tag in tags.items()]
+    found = contents(rock(tmp_path, "one", above)).report
+    assert found.document()["compiled_here"] == ["lxml"]
+    assert found.lines()[-1] == "  lxml"
 
 
 def test_a_python_package_owns_what_its_record_lists(tmp_path: Path) -> None:
