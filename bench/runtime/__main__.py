@@ -6,10 +6,12 @@ Packs some of the examples and compares two ways to run each, in the same image:
 - plain: ``gunicorn`` itself with the same kind of worker, and nothing of ours.
 
 Both are up at the same time with one worker each on one CPU, and take turns in being asked by
-wrk, on another CPU. Each turn is compared with the one beside it, so that what else the machine
-does hits both, and the median of these ratios is what counts; with the quartiles beside it, that
-show how much to believe it. Each round has new containers. CPU time, the exporter's included, is
-what other work on the machine disturbs least.
+wrk, on another CPU: as fast as they answer, and at a pace that leaves the CPU idle at times.
+Throughput is of the first, and so is the CPU time per request; how long requests take is of the
+second, since of the first it says how long the queue was. Each turn is compared with the one
+beside it, so that what else the machine does hits both, and the median of these ratios is what
+counts; with the quartiles beside it, that show how much to believe it. Each round has new
+containers. CPU time, the exporter's included, is what other work on the machine disturbs least.
 
 Needs wrk (Debian: ``apt-get install wrk``) and a Docker engine on this machine, whose containers
 are asked at their own addresses.
@@ -46,7 +48,9 @@ CONNECTIONS = 8
 TURN = 1
 #: Pairs of turns in a round. Many short ones: what else a machine does lasts longer than a turn,
 #: and so hits both of a pair.
-PAIRS = 20
+PAIRS = 12
+#: What wrk is told for requests at a pace.
+PACE = ROOT / "bench/runtime/pace.lua"
 #: Pairs of starts in a round.
 STARTS = 4
 
@@ -90,11 +94,15 @@ SERVED = {
 
 @dataclass(frozen=True)
 class Turn:
-    """Requests per second, the 99th percentile in ms, and µs of CPU per request."""
+    """Requests per second, the 99th percentile in ms, and µs of CPU per request.
+
+    ``paced`` is the 99th percentile where requests come at a pace.
+    """
 
     rate: float
     percentile: float
     cost: float
+    paced: float
 
 
 @dataclass(frozen=True)
@@ -156,16 +164,19 @@ class Bench:
             pass
         return rock, plain
 
-    def turns(self) -> Iterator[tuple[Turn, Turn]]:
+    def turns(self) -> Iterator[tuple[Turn, ...]]:
         """Ask both by turns, first the one and then the other first."""
         with ExitStack() as stack:
             running = {way: stack.enter_context(self.running(way)) for way in self._ways}
-            for container, address, _ in running.values():
-                load(container, address, 1)  # to warm up
+            for _, address, _ in running.values():
+                ask(address)  # to warm up
             for number in range(PAIRS):
                 order = sorted(running, reverse=bool(number % 2))
-                found = {way: load(*running[way][:2], TURN) for way in order}
-                yield found["rock"], found["plain"]
+                fast = {way: loaded(*running[way][:2]) for way in order}
+                paced = {way: ask(running[way][1], "--script", str(PACE)) for way in order}
+                yield tuple(
+                    Turn(*fast[way], paced=paced[way].percentile) for way in ("rock", "plain")
+                )
 
 
 def _timestamp(text: str) -> float:
@@ -189,22 +200,36 @@ def used(container: Container) -> float:
     return float(stats["cpu_stats"]["cpu_usage"]["total_usage"]) / 1e9
 
 
-def load(container: Container, address: str, seconds: int) -> Turn:
-    """Ask as fast as it answers."""
+@dataclass(frozen=True)
+class Asked:
+    """Requests, those per second, and the 99th percentile in ms."""
+
+    requests: int
+    rate: float
+    percentile: float
+
+
+def ask(address: str, *more: str) -> Asked:
+    """Have wrk ask for one turn."""
     pinned = ["taskset", "--cpu-list", "1"] if (os.cpu_count() or 1) > 1 else []
-    wrk = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}", "--latency"]
-    before = used(container)
+    wrk = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{TURN}", "--latency", *more]
     said = subprocess.run(
         [*pinned, *wrk, f"http://{address}:8000/"], check=True, capture_output=True, text=True
     ).stdout
-    cost = used(container) - before
     if "Non-2xx" in said:
         sys.exit(f"not all answers are good:\n{said}")
     (number_of,) = re.findall(r"(\d+) requests in", said)
     (rate,) = re.findall(r"Requests/sec:\s+([\d.]+)", said)
     ((number, unit),) = re.findall(r"99%\s+([\d.]+)(us|ms|s)\b", said)
     percentile = float(number) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
-    return Turn(float(rate), percentile, cost * 1e6 / int(number_of))
+    return Asked(int(number_of), float(rate), percentile)
+
+
+def loaded(container: Container, address: str) -> tuple[float, float, float]:
+    """Ask as fast as it answers; the first three members of a turn."""
+    before = used(container)
+    asked = ask(address)
+    return asked.rate, asked.percentile, (used(container) - before) * 1e6 / asked.requests
 
 
 def pack(example: str, folder: Path) -> str:
@@ -238,7 +263,7 @@ def row(name: str, what: str, pairs: list[Pair], wanted: str, digits: int) -> st
 def measure(engine: DockerClient, name: str, image: str, rounds: int) -> list[str]:
     """Return the lines of the result's table."""
     bench = Bench(engine, SERVED[name], image)
-    turns: list[tuple[Turn, Turn]] = []
+    turns: list[tuple[Turn, ...]] = []
     starts: list[tuple[Start, Start]] = []
     bench.starts()  # to warm up
     for number in range(rounds):
@@ -249,9 +274,15 @@ def measure(engine: DockerClient, name: str, image: str, rounds: int) -> list[st
     lines: list[tuple[str, list[Pair], str, int]] = [
         ("requests/s", [Pair(a.rate, b.rate) for a, b in turns], throughput, 0),
         (
-            "99th percentile, ms",
-            [Pair(a.percentile, b.percentile) for a, b in turns],
+            "99th percentile at a pace, ms",
+            [Pair(a.paced, b.paced) for a, b in turns],
             f"at most {PERCENTILE}",
+            2,
+        ),
+        (
+            "99th percentile at full load, ms",
+            [Pair(a.percentile, b.percentile) for a, b in turns],
+            "",
             2,
         ),
         ("CPU per request, µs", [Pair(a.cost, b.cost) for a, b in turns], "", 0),
@@ -294,7 +325,9 @@ def main() -> None:
             f"{datetime.date.today():%Y-%m-%d}, on a machine with {os.cpu_count()} CPUs (load "
             f"when it began: {busy:.1f}). The rock as it is, with metrics, against `gunicorn` "
             "alone in the same image; one worker each on one CPU, asked by wrk with "
-            f"{CONNECTIONS} connections from another, in turns of {TURN} s. Ratios are medians "
+            f"{CONNECTIONS} connections from another, in turns of {TURN} s: as fast as it answers, "
+            "and, for the percentile at a pace, with 4 to 20 ms between two requests of a "
+            "connection (at full load it says how long the queue was). Ratios are medians "
             f"of {PAIRS * chosen.rounds} pairs of turns and {STARTS * chosen.rounds} of starts, "
             "each of neighbours.\n\n" + "\n".join(lines) + "\n"
         )
