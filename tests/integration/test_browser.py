@@ -190,7 +190,12 @@ def test_what_a_rock_calls_things_is_text(opened: Shown) -> None:
     assert page.locator("#image dd", has_text=EVIL).count() == 1
     page.locator("#parts button", has_text="runtime").click()
     page.locator("#parts button", has_text="/usr").click()
-    assert page.locator("#parts th", has_text=EVIL.replace("/", "|")).count() == 1
+    name = f"/usr/share/{EVIL.replace('/', '|')}"
+    assert page.locator("#parts tbody th").first.inner_text() == name
+    box = page.locator("#map .top").first
+    assert box.locator("b").inner_text() == name.rpartition("/")[2]
+    box.hover()
+    assert page.locator("#tip b").inner_text() == name
     assert "hunter2" not in page.content()
 
 
