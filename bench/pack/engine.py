@@ -8,9 +8,10 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tarfile
 from pathlib import Path
+
+from bench.pack.case import FailedError
 
 #: What the images are called, and their tags begin with.
 IMAGES = "rockery-bench"
@@ -33,7 +34,7 @@ def client() -> str:
             subprocess.run([found, "rmi", said.stdout.decode().strip()], capture_output=True)
             return found
         tried.append(f"{found}: {said.stderr.decode().strip()}")
-    sys.exit("no docker builds with BuildKit:\n" + "\n".join(tried))
+    raise FailedError("no docker builds with BuildKit: " + "; ".join(tried))
 
 
 class Docker:
@@ -50,7 +51,7 @@ class Docker:
             capture_output=True,
         )
         if done.returncode:
-            sys.exit(f"docker {words[0]} failed: {done.stderr.decode()[-3000:]}")
+            raise FailedError(f"docker {words[0]} failed: {done.stderr.decode()[-3000:]}")
         return done.stdout.decode().strip()
 
     def version(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -11,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.pack.case import BUILDKIT, BY_APT, CRAFT, EDITED, LOAD, PACK, Samples, Way
+from bench.pack.case import BUILDKIT, BY_APT, CRAFT, EDITED, LOAD, PACK, FailedError, Samples, Way
 from bench.pack.engine import IMAGES, Docker, client
 from bench.pack.project import Project
 from bench.pack.serving import loops
@@ -21,6 +22,7 @@ from bench.pack.side import BuildKit, CraftParts, Rockery, run
 GROWTH = (100, 1_000, 5_000, 20_000)
 
 _BASE = "debian@12"
+_SET_UP = {f"{IMAGES}-{name}" for name in ("runtime", "debian", "uv")}
 #: How many layers of a rock are its runtime and the components.
 _BELOW = 3
 
@@ -38,6 +40,7 @@ class Bench:
         self.buildkit = BuildKit(place, self.docker)
         self.craft = CraftParts(place)
         self.samples = samples
+        self.rounds = rounds
         self._short, self._long = range(rounds), range(max(1, rounds // 2))
 
     def project(self, source: str, kind: str) -> Project:
@@ -48,23 +51,36 @@ class Bench:
         return made
 
     def set_up(self) -> None:
-        """Build the components, and the images that the Dockerfile begins with."""
+        """Build the components, and the images that the Dockerfile begins with; once in a place."""
+        done = self.place / "set-up"
+        if done.exists():
+            return
         first = self.project("flask-hello", "components")
         began = time.perf_counter()
         rock = self.rockery.pack(first)
-        self.samples.facts["flask-hello"]["seconds with nothing, components built with Go"] = (
-            time.perf_counter() - began
-        )
+        took = time.perf_counter() - began
+        name = "seconds with nothing, components built with Go"
+        self.samples.note("flask-hello", name, took)
         self.docker.import_layers(rock, _BELOW, f"{IMAGES}-runtime")
         first.add_base(_BASE)
         self.docker.import_layers(self.rockery.pack(first), 1, f"{IMAGES}-debian")
         self.docker.import_program(Path(sys.executable).with_name("uv"), f"{IMAGES}-uv")
+        self.rockery.prepared()
+        done.touch()
 
-    def tear_down(self) -> None:
-        """Remove the images that were made."""
+    def begin(self) -> None:
+        """Let a case begin with nothing that another has left behind but what was set up."""
+        self.rockery.begin()
+        self.buildkit.forget()
+        self.craft.forget()
+
+    def tear_down(self, *, everything: bool) -> None:
+        """Remove the images that were made; without ``everything`` those set up stay."""
         names = self.docker("images", "--format", "{{.Repository}}:{{.Tag}}").split()
         made = {folder.name for folder in self.place.iterdir()}
         ours = [n for n in names if n.startswith(IMAGES) or n.partition(":")[0] in made]
+        if not everything:
+            ours = [n for n in ours if n.partition(":")[0] not in _SET_UP]
         subprocess.run([self.docker.program, "rmi", "--force", *ours], capture_output=True)
 
     def first(self, source: str) -> None:
@@ -105,13 +121,8 @@ class Bench:
         self.samples.take(source, "arm64 from amd64", ways, self._long)
 
     def daily(self, source: str) -> None:
-        """What is done day by day: nothing, the app, the requirements, a second project."""
-        sides = {
-            PACK: self.rockery.pack,
-            LOAD: lambda project: self.rockery.pack(project, "--load"),
-            BUILDKIT: self.buildkit.build,
-            CRAFT: self.craft.bring_up,
-        }
+        """What is done day by day: nothing, a file of the app, the requirements."""
+        sides = self._sides()
         projects = {side: self.project(source, f"daily-{n}") for n, side in enumerate(sides)}
         for side, act in sides.items():
             act(projects[side])
@@ -141,9 +152,23 @@ class Bench:
             each(lambda project, n: project.require(n)),
             self._long,
         )
+
+    def _sides(self) -> dict[str, Callable[[Project], object]]:
+        return {
+            PACK: self.rockery.pack,
+            LOAD: lambda project: self.rockery.pack(project, "--load"),
+            BUILDKIT: self.buildkit.build,
+            CRAFT: self.craft.bring_up,
+        }
+
+    def second(self, source: str) -> None:
+        """A new project beside one that is there, with its requirements and with others."""
+        sides = self._sides()
+        for number, act in enumerate(sides.values()):
+            act(self.project(source, f"there-{number}"))
         for title, own in (("the same", False), ("other", True)):
             kind = title.replace(" ", "-")
-            take(
+            self.samples.take(
                 source,
                 f"first pack of a second project, {title} requirements",
                 self._second(source, sides, kind, own),
@@ -214,8 +239,10 @@ class Bench:
 
     def sizes(self, source: str) -> None:
         """The archive, and the images unpacked and as a registry would carry them."""
-        facts = self.samples.facts[source]
+        facts = self.samples.facts.setdefault(source, {})
         ours, theirs = self.project(source, "size-a"), self.project(source, "size-b")
+        rock = self.rockery.pack(ours, "--compression", "zstd")
+        facts["MB of the archive, zstd"] = rock.stat().st_size / 1e6
         facts["MB of the archive, gzip"] = self.rockery.pack(ours, "--load").stat().st_size / 1e6
         facts["MB of the rock, unpacked"] = self.docker.size(f"{ours.name}:0.1") / 1e6
         image = self.buildkit.build(theirs)
@@ -230,10 +257,10 @@ class Bench:
             save = subprocess.Popen([self.docker.program, "save", image], stdout=subprocess.PIPE)
             subprocess.run(["gzip", "-6"], stdin=save.stdout, stdout=sink, check=True)
             if save.wait():
-                sys.exit(f"docker save {image} failed")
+                raise FailedError(f"docker save {image} failed")
             return sink.seek(0, 2)
 
-    def start(self) -> None:
+    def start(self, source: str) -> None:
         """What ``rockery --version`` takes of the processor, in milliseconds."""
         times = []
         for _ in range(20):
@@ -241,6 +268,5 @@ class Bench:
             run([self.rockery.program, "--version"])
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
             times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-        self.samples.facts["flask-hello"]["ms of CPU for rockery --version"] = (
-            sorted(times)[len(times) // 2] * 1000
-        )
+        middle = statistics.median(times) * 1000
+        self.samples.note(source, "ms of CPU for rockery --version", middle)

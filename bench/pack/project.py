@@ -34,6 +34,8 @@ class Project:
     """One side's own copy of a project."""
 
     def __init__(self, source: str, folder: Path, name: str) -> None:
+        if folder.exists():
+            shutil.rmtree(folder)
         shutil.copytree(SOURCES[source], folder)
         self.folder = folder
         self.name = name

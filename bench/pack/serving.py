@@ -8,11 +8,11 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from bench.pack.case import FailedError
 from bench.pack.engine import Docker
 from bench.pack.project import Project
 from bench.pack.side import BuildKit, Rockery
@@ -43,7 +43,7 @@ def _wait(port: int, wanted: str) -> None:
                 return
         connection.close()
         time.sleep(0.005)
-    sys.exit(f"nothing answers {wanted!r} on port {port} within {_PATIENCE} s")
+    raise FailedError(f"nothing answers {wanted!r} on port {port} within {_PATIENCE} s")
 
 
 class Loop:

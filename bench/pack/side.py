@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from bench.pack.case import FailedError
 from bench.pack.engine import IMAGES, Docker
 from bench.pack.project import ROOT, Project
 
@@ -15,10 +16,16 @@ _HERE = Path(__file__).parent
 
 
 def run(words: list[str | Path], environment: dict[str, str] | None = None) -> None:
-    """Run a command; end with what it said if it fails."""
-    done = subprocess.run(words, env=os.environ | (environment or {}), capture_output=True)
+    """Run a command; raise with what it said if it fails.
+
+    Whatever the environment says, Python may keep what it compiles, as it does for who has
+    installed a program.
+    """
+    given = os.environ | (environment or {})
+    given.pop("PYTHONDONTWRITEBYTECODE", None)
+    done = subprocess.run(words, env=given, capture_output=True)
     if done.returncode:
-        sys.exit(
+        raise FailedError(
             f"{' '.join(map(str, words))} failed with {done.returncode}:\n"
             f"{done.stdout.decode()[-2000:]}\n{done.stderr.decode()[-3000:]}"
         )
@@ -32,8 +39,9 @@ class Rockery:
 
     def __init__(self, place: Path) -> None:
         self.store = place / "store"
+        self._prepared = place / "prepared"
         self.output = place / "rocks"
-        self.output.mkdir()
+        self.output.mkdir(exist_ok=True)
         self.program = Path(sys.executable).with_name("rockery")
         self.environment = {"ROCKERY_STORE": str(self.store)}
 
@@ -42,6 +50,15 @@ class Rockery:
         words = ("--platform", platform, "--quiet", "--output", str(self.output), *words)
         run([self.program, "-C", project.folder, "pack", *words], self.environment)
         return self.output / f"{project.name}_0.1_{platform}.rock"
+
+    def prepared(self) -> None:
+        """Keep the store as it is, for every case to begin with."""
+        shutil.copytree(self.store, self._prepared, symlinks=True)
+
+    def begin(self) -> None:
+        """Begin with the store as it was prepared."""
+        shutil.rmtree(self.store)
+        shutil.copytree(self._prepared, self.store, symlinks=True)
 
     def forget_layers(self) -> None:
         """Keep the caches of packages, and the components, but nothing made of them."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,8 +59,7 @@ def rocks(
     for sentence in rockcraft.without_effect(options):
         screen.detail(sentence)
     parts = getattr(options, "parts", ())
-    asked = wishes.packing(options)
-    asked = dataclasses.replace(asked, verify=asked.verify and verify)
+    asked = wishes.packing(options, verify=verify)
     before = receipt.state(asked, store)
     if before and not parts and (found := receipt.find(asked, store, before, every=every)):
         outcome, notes = found
@@ -119,6 +117,8 @@ def published(
             return outcome, *written(outcome, folder, screen, store)
         except DamagedLayerError as error:
             _forget(error, screen, store)
+        import dataclasses
+
         again = Namespace(**{**vars(options), "platform": outcome.platform})
         remade = packed(again, screen, store)
         outcome = dataclasses.replace(remade, alone=outcome.alone)

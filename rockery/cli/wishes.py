@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from rockery.pack import Compression, Options
 
 
-def packing(options: argparse.Namespace) -> Options:
-    """Return the wishes of a command that packs or plans.
+def packing(options: argparse.Namespace, *, verify: bool = True) -> Options:
+    """Return the wishes of a command that packs or plans, maybe not to ``verify`` in any case.
 
     Raises:
         UsageError: an option's value is nonsense.
@@ -35,7 +35,7 @@ def packing(options: argparse.Namespace) -> Options:
         environment=_environment(getattr(options, "env_file", None)),
         refresh=options.refresh,
         offline=options.offline,
-        verify=not getattr(options, "no_verify", False),
+        verify=verify and not getattr(options, "no_verify", False),
         compression=_compression(options.compression),
         keep=tuple(options.keep),
     )
@@ -103,6 +103,9 @@ def output(options: argparse.Namespace) -> Path:
 
 
 def _components(words: Iterable[str]) -> dict[str, Path]:
+    words = list(words)
+    if not words:
+        return {}
     from rockery.component import components
 
     known = [component.name for component in components()]

@@ -10,7 +10,6 @@ import functools
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from rockery.component.toolchain import build
 from rockery.data import data_folder
 from rockery.errors import Problem, SurroundingsError
 from rockery.layer import Entry, Stored, file
+from rockery.record import Record
 from rockery.store import Store
 
 #: The data folders that are components.
@@ -27,8 +27,7 @@ _FOLDERS = ("pebble", "statsd-exporter")
 RECIPE = 1
 
 
-@dataclass(frozen=True)
-class Component:
+class Component(Record):
     """What ``component.yaml`` says; ``folder`` is where it lies."""
 
     name: str
@@ -48,7 +47,7 @@ class Component:
             name: hashlib.sha256((self.folder / name).read_bytes()).hexdigest()
             for name in ("go.mod", "go.sum")
         }
-        said = {name: value for name, value in asdict(self).items() if name != "folder"}
+        said = {name: value for name, value in vars(self).items() if name != "folder"}
         return {"definition": said, **pins}
 
 
@@ -67,8 +66,7 @@ def components() -> tuple[Component, ...]:
     return tuple(component(name) for name in _FOLDERS)
 
 
-@dataclass(frozen=True)
-class Program:
+class Program(Record):
     """A component's program as it goes into a rock."""
 
     binary: Path
@@ -83,8 +81,7 @@ class Program:
         ]
 
 
-@dataclass(frozen=True)
-class Binaries:
+class Binaries(Record):
     """Where programs come from: given by the user, shipped with rockery, or built.
 
     ``given`` maps a component's name to a program; the environment variables

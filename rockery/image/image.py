@@ -5,21 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from rockery.image.settings import HealthCheck, ImageSettings
 from rockery.layer import Layer
+from rockery.record import Record
 
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 
 
-@dataclass(frozen=True)
-class Image:
+class Image(Record):
     """A finished image; nothing in it says where it will go."""
 
     settings: ImageSettings

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from rockery.record import Record
 
 
-@dataclass(frozen=True)
-class HealthCheck:
+class HealthCheck(Record):
     """How an engine asks a container whether it is well; times in seconds.
 
     Within ``start`` a failure doesn't count; after ``retries`` failures in a row the
@@ -22,8 +22,7 @@ class HealthCheck:
     retries: int = 3
 
 
-@dataclass(frozen=True)
-class ImageSettings:
+class ImageSettings(Record):
     """The image's name, and what a container engine reads from its configuration."""
 
     name: str
@@ -34,7 +33,7 @@ class ImageSettings:
     entrypoint: tuple[str, ...]
     command: tuple[str, ...]
     annotations: Mapping[str, str]
-    ports: tuple[str, ...] = field(default=())
+    ports: tuple[str, ...] = ()
     health: HealthCheck | None = None
 
     @property

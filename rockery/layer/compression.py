@@ -6,14 +6,16 @@ does not, nor how a stream is cut into pieces.
 
 from __future__ import annotations
 
-import gzip
 import io
 import os
 import re
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import IO, BinaryIO, Protocol, cast
+from typing import IO, TYPE_CHECKING, BinaryIO, Protocol, cast
+
+from rockery.record import Record
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 #: The libraries whose versions are part of each scheme; pyproject.toml pins them. zlib-ng gives
 #: equal bytes on all CPU models that were tried, ISA-L does not.
@@ -46,8 +48,7 @@ _WINDOW = 1 << 15
 _MOST_THREADS = 4
 
 
-@dataclass(frozen=True)
-class Compression:
+class Compression(Record):
     """What a user wants of layers: a method, and a level or None for the usual ones."""
 
     method: str = "gzip"
@@ -129,6 +130,8 @@ def plain(stream: IO[bytes], media: str) -> BinaryIO:
         ValueError: from reading, where the stream is damaged; or the type is another one.
     """
     if media == MEDIA_TYPES["gzip"]:
+        import gzip
+
         return cast(BinaryIO, gzip.open(stream, "rb"))
     if media == MEDIA_TYPES["zstd"]:
         return io.BufferedReader(_Zstd(stream), 1 << 18)
@@ -147,6 +150,8 @@ class _Gzip:
     """
 
     def __init__(self, level: int) -> None:
+        from concurrent.futures import ThreadPoolExecutor
+
         from zlib_ng import zlib_ng
 
         self._level = level

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal, Protocol
+from typing import BinaryIO, Literal, NamedTuple, Protocol
 
 Kind = Literal["file", "directory", "symlink", "hardlink"]
 
@@ -27,8 +26,7 @@ class Content(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Inline:
+class Inline(NamedTuple):
     """Bytes that were generated."""
 
     data: bytes
@@ -43,8 +41,7 @@ class Inline:
         return io.BytesIO(self.data)
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """``size`` bytes from ``offset`` in a file on disk."""
 
     path: Path
@@ -81,8 +78,7 @@ def read(content: Content) -> bytes:
     return b"".join(chunks(content))
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One path of a layer, relative to the root of the rock, without a leading slash.
 
     ``target`` is where a link leads: for a symlink as written, for a hard link the path of

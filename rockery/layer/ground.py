@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
 from rockery.layer.entry import Entry
+from rockery.record import Record, field
 
 #: Mode, uid and gid of a directory nobody says anything about.
 PLAIN = (0o755, 0, 0)
@@ -20,8 +20,7 @@ PLAIN = (0o755, 0, 0)
 _MOST_LINKS = 40
 
 
-@dataclass(frozen=True)
-class Ground:
+class Ground(Record):
     """Directories that differ from root 0755, and links that lead to directories."""
 
     directories: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)

@@ -7,7 +7,6 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,11 +14,11 @@ from rockery.layer import tar
 from rockery.layer.compression import Compressor, compressor, media_type, plain
 from rockery.layer.entry import CHUNK, Entry
 from rockery.layer.ground import PLAIN, Ground, settled
+from rockery.record import Record
 from rockery.store import Store
 
 
-@dataclass(frozen=True)
-class Layer:
+class Layer(Record):
     """One OCI layer.
 
     ``digest`` and ``diff_id`` are "sha256:…" of the compressed and the plain tar; ``size`` is
@@ -69,8 +68,7 @@ class Layer:
         )
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(Record):
     """A layer's directories and links, as the layers above must know them.
 
     ``folders`` are all directories, ``implied`` those that stand in the layer only as parents,

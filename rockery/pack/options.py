@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from rockery.component import Binaries
 from rockery.errors import Problem
 from rockery.layer.compression import Compression
+from rockery.record import Record, field
 from rockery.resolution.apt import Mirrors
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(Record):
     """The command line's wishes; ``folder`` is the project's."""
 
     folder: Path

@@ -7,14 +7,12 @@ short cut and never a source: whatever is in doubt, there is no receipt.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +21,7 @@ from rockery.errors import Location, Problem, ProjectError
 from rockery.image import HealthCheck, Image, ImageSettings, assemble
 from rockery.layer import load
 from rockery.project import build_source, source
+from rockery.record import Record
 from rockery.resolution import host_apt
 from rockery.store import GRAIN, Store
 
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from rockery.plan import Plan
 
 #: Raise it when what is kept changes its form.
-_FORMAT = 1
+_FORMAT = 2
 
 #: The variables that decide what is packed or how, by how they begin.
 _VARIABLES = ("ROCKERY_", "CRAFT_", "UV_", "SOURCE_DATE_EPOCH", "PATH")
@@ -40,8 +39,7 @@ _VARIABLES = ("ROCKERY_", "CRAFT_", "UV_", "SOURCE_DATE_EPOCH", "PATH")
 _DATA = ("bases", "components", "extensions", "pebble", "server", "statsd-exporter")
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(Record):
     """A packed rock: its image, what it is, and the plan as JSON data.
 
     ``alone`` says whether no other platform was packed with it.
@@ -60,8 +58,7 @@ class Outcome:
         return f"{self.name}_{self.version}_{self.platform}.rock"
 
 
-@dataclass(frozen=True)
-class State:
+class State(Record):
     """What all that a pack reads looks like: a digest, and the newest time in it.
 
     ``seen`` is the time before the look, both in nanoseconds.
@@ -164,6 +161,8 @@ def keep(
 
     ``requirements`` are the paths of the requirement files in the project's folder.
     """
+    import dataclasses
+
     folder = options.folder.absolute()
     read = [folder / path for path in requirements]
     if not before.settled or not _is_known(plan, folder, read):
@@ -209,14 +208,14 @@ def _is_looked_at(path: Path, folder: Path) -> bool:
 
 def _key(options: Options, *, every: bool) -> str:
     asked = {
-        **dataclasses.asdict(options),
-        "folder": options.folder.resolve(),
+        **vars(options),
+        "folder": str(options.folder.resolve()),
         "every": every,
         # Without the network the same comes out, and with --refresh there is no receipt.
         "offline": False,
         "refresh": False,
     }
-    text = json.dumps(asked, sort_keys=True, default=str)
+    text = json.dumps(asked, sort_keys=True, default=repr)
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 

@@ -6,7 +6,6 @@ import hashlib
 import io
 import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,6 +13,7 @@ from rockery.image.image import INDEX_TYPE, MANIFEST_TYPE, Image, canonical
 from rockery.layer import Entry, Inline, Layer, Stored, directory, tar
 from rockery.layer.compression import plain
 from rockery.publish.replacement import replacement
+from rockery.record import Record
 from rockery.store.damage import DamagedLayerError
 
 #: How many of the first members name the image, and no blobs yet.
@@ -66,8 +66,7 @@ def _loadable(image: Image, name: str, layers: list[str]) -> Entry:
     return Entry("manifest.json", "file", 0o644, content=Inline(canonical(document)))
 
 
-@dataclass(frozen=True)
-class _Tar:
+class _Tar(Record):
     """A layer's tar, decompressed while it is read."""
 
     layer: Layer

@@ -15,11 +15,11 @@ import shutil
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rockery.errors import Problem, ProjectError, SurroundingsError, UsageError
+from rockery.record import Record
 from rockery.resolution.host_apt import PORTS, HostApt
 from rockery.store import Store
 
@@ -35,8 +35,7 @@ _LEAST_ROOM = 1 << 20
 _ARCHIVES = ("debian", "debian-security", "ubuntu", PORTS)
 
 
-@dataclass(frozen=True)
-class Package:
+class Package(Record):
     """One package of a distribution; ``control`` is its stanza in the archive's index."""
 
     name: str
@@ -65,8 +64,7 @@ def parse_stanza(text: str) -> dict[str, str]:
     return fields
 
 
-@dataclass(frozen=True)
-class Mirrors:
+class Mirrors(Record):
     """Where archives are: ``given`` by the user (by archive name), else as the host has them."""
 
     given: Mapping[str, str]

@@ -8,10 +8,10 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from rockery.errors import Problem, SurroundingsError
+from rockery.record import Record
 from rockery.store import disk
 from rockery.store.seal import is_sound
 from rockery.store.store import CACHES, IN_USE, KINDS, Store
@@ -21,8 +21,7 @@ from rockery.store.store import CACHES, IN_USE, KINDS, Store
 _BY_ITSELF, _FORGOTTEN = 7 * 86400, 90 * 86400
 
 
-@dataclass(frozen=True)
-class Freed:
+class Freed(Record):
     """How many things were removed and how many bytes of disk that gave back.
 
     ``left`` are the bytes of what stays. Hard links are counted once.
@@ -33,8 +32,7 @@ class Freed:
     left: int
 
 
-@dataclass(frozen=True)
-class _Thing:
+class _Thing(Record):
     path: Path
     used: float
     size: int
