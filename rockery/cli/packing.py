@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,9 +69,15 @@ def rocks(
         screen.detail("nothing has changed since the last pack")
         yield outcome
         return
-    from rockery.pack import image, planned, prepare, prepare_all
-
     watcher = Noted(screen)
+    if before and not parts:
+        from rockery.pack import amendment
+
+        if (amended := amendment.amend(asked, store, before, watcher, every=every)) is not None:
+            yield amended
+            return
+    from rockery.pack import amendment, image, planned, prepare, prepare_all
+
     files = Digests(store, f"project {asked.folder.resolve()}")
     prepared = prepare_all(asked, files.of) if every else (prepare(asked, files.of),)
     rockcraft.check_parts(parts, prepared[0].parts.rock.parts)
@@ -98,7 +105,13 @@ def rocks(
         outcome = receipt.Outcome(made, name, version, platform, said, len(prepared) == 1)
         if before is not None and outcome.alone:
             read = one.parts.python_request.digests
-            receipt.keep(asked, store, before, outcome, plan, read, watcher.notes, every=every)
+            receipt.keep(
+                *(asked, store, before, outcome, plan, read, watcher.notes),
+                every=every,
+                basis=functools.partial(
+                    amendment.basis, plan, made, one, workshop.ground, watcher.notes
+                ),
+            )
         yield outcome
 
 

@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, BinaryIO, Protocol, cast
 from rockery.record import Record
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 #: The libraries whose versions are part of each scheme; pyproject.toml pins them. zlib-ng gives
 #: equal bytes on all CPU models that were tried, ISA-L does not.
@@ -150,8 +150,6 @@ class _Gzip:
     """
 
     def __init__(self, level: int) -> None:
-        from concurrent.futures import ThreadPoolExecutor
-
         from zlib_ng import zlib_ng
 
         self._level = level
@@ -161,7 +159,7 @@ class _Gzip:
         self._gathered = bytearray()
         self._before = b""
         self._running: deque[Future[bytes]] = deque()
-        self._pool = ThreadPoolExecutor(_threads())
+        self._pool: ThreadPoolExecutor | None = None
         # RFC 1952: deflate, no name, no time, by a system that isn't told.
         self._ready = [b"\x1f\x8b\x08\0\0\0\0\0\0\xff"]
 
@@ -172,7 +170,7 @@ class _Gzip:
         while len(self._gathered) > _PIECE:
             piece = bytes(self._gathered[:_PIECE])
             del self._gathered[:_PIECE]
-            self._running.append(self._pool.submit(self._deflated, piece, self._before))
+            self._running.append(self._threads().submit(self._deflated, piece, self._before))
             self._before = piece[-_WINDOW:]
         while self._running and (self._running[0].done() or len(self._running) > _MOST_THREADS):
             self._ready.append(self._running.popleft().result())
@@ -181,10 +179,19 @@ class _Gzip:
     def flush(self) -> bytes:
         self._ready += [future.result() for future in self._running]
         self._ready.append(self._deflated(bytes(self._gathered), self._before, last=True))
-        self._pool.shutdown()
+        if self._pool is not None:
+            self._pool.shutdown()
         end = (self._checksum, self._size & 0xFFFFFFFF)
         self._ready += [number.to_bytes(4, "little") for number in end]
         return self._taken()
+
+    def _threads(self) -> ThreadPoolExecutor:
+        """Return the threads, made now: a short stream needs none."""
+        if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor
+
+            self._pool = ThreadPoolExecutor(_threads())
+        return self._pool
 
     def _deflated(self, piece: bytes, before: bytes, *, last: bool = False) -> bytes:
         zlib = self._zlib

@@ -163,7 +163,9 @@ class Workshop:
                 except EOFError as error:
                     raise changed(str(error)) from error
             if isinstance(planned.spec, FilesSpec):
-                check_unchanged(self.store, made, planned.spec)
+                files = planned.spec.files
+                read = {file.sha256: file.source for file in files if file.source is not None}
+                check_unchanged(self.store, made, read)
             why = "" if planned.reason == NOT_MADE else f", {planned.reason}"
             self.watcher.done(planned.title, f"made{why}")
             return made

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rockery.errors import Location, Problem, ProjectError
 from rockery.layer import Layer
 from rockery.layer import key as layer_key
-from rockery.plan import FilesSpec, Plan
 from rockery.store import Store
 
+if TYPE_CHECKING:
+    from rockery.plan import Plan
 
-def check_unchanged(store: Store, layer: Layer, spec: FilesSpec) -> None:
-    """Raise, and forget the layer, where a file changed between planning and packing."""
-    planned = {file.sha256: file for file in spec.files if file.source is not None}
+
+def check_unchanged(store: Store, layer: Layer, planned: Mapping[str, Path]) -> None:
+    """Raise, and forget the layer, where a file changed between planning and packing.
+
+    ``planned`` are the files by the SHA-256 that they had.
+    """
     written = {entry["sha256"] for entry in layer.entries() if entry["kind"] == "file"}
-    for digest, file in planned.items():
+    for digest, path in planned.items():
         if digest not in written:
             store.remove("layers", layer.key)
-            raise changed(str(file.source))
+            raise changed(str(path))
 
 
 def changed(path: str) -> ProjectError:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rockery.layer import key as layer_key
 from rockery.layer import load
-from rockery.plan import BillSpec, BuiltSpec, FilesSpec, Plan, ProjectSpec
 from rockery.store import Store
+
+if TYPE_CHECKING:
+    from rockery.plan import Plan
 
 
 def _key(folder: Path) -> str:
@@ -25,6 +27,8 @@ def recall(store: Store, folder: Path, platform: str) -> Mapping[str, Mapping[st
 
 def remember(store: Store, folder: Path, plan: Plan) -> None:
     """Keep the facts of ``plan`` for the reasons of the next, and its layers for ``clean``."""
+    from rockery.plan import BillSpec, BuiltSpec, FilesSpec, ProjectSpec
+
     record = {
         "facts": {layer.title: dict(layer.facts) for layer in plan.layers},
         "layers": [
@@ -38,6 +42,19 @@ def remember(store: Store, folder: Path, plan: Plan) -> None:
         return
     with store.put("projects", _key(folder), replace=True) as content:
         (content / "packs.json").write_text(json.dumps({**kept, plan.platform: record}))
+
+
+def amend(
+    store: Store, folder: Path, platform: str, made: Mapping[str, tuple[str, Mapping[str, str]]]
+) -> None:
+    """Keep the keys and facts of layers that alone were made anew, by their titles."""
+    kept = _read(store, folder)
+    record = kept.get(platform, {"facts": {}, "layers": []})
+    facts = {title: dict(facts) for title, (_, facts) in made.items()}
+    keys = [key for key, _ in made.values() if key not in record["layers"]]
+    record = {"facts": {**record["facts"], **facts}, "layers": [*record["layers"], *keys]}
+    with store.put("projects", _key(folder), replace=True) as content:
+        (content / "packs.json").write_text(json.dumps({**kept, platform: record}))
 
 
 def forget(store: Store, folder: Path) -> tuple[int, int]:

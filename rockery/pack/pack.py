@@ -20,9 +20,9 @@ from rockery.pack.memory import recall, remember
 from rockery.pack.options import Options, Watcher
 from rockery.pack.packages import Packages, resolve
 from rockery.pack.settings import settings
-from rockery.plan import Plan, plan
+from rockery.plan import Plan
 from rockery.plan.parts import Parts
-from rockery.plan.plan import Resolutions
+from rockery.plan.plan import Resolutions, plan
 from rockery.project import schema
 from rockery.resolution import python
 from rockery.resolution.apt import Apt, Package, UnknownPackageError
@@ -356,7 +356,16 @@ def image(plan: Plan, prepared: Prepared, workshop: Workshop, store: Store) -> P
     layers = workshop.build(plan)
     configuration = settings(plan.rock, plan.version, plan.architecture)
     made = assemble(layers, configuration, plan.mtime)
-    if prepared.options.verify:
-        verification.verify(made, prepared, workshop, store)
-    remember(store, prepared.options.folder, plan)
+    options = prepared.options
+    if options.verify:
+        subject = verification.Subject(
+            prepared.data.get("services", {}),
+            options.environment,
+            options.folder,
+            prepared.parts.where,
+            prepared.parts.base.python,
+            workshop.watcher,
+        )
+        verification.verify(made, subject, store)
+    remember(store, options.folder, plan)
     return Packed(made, plan, prepared)

@@ -1,8 +1,9 @@
 """What a pack came to, kept with the state of all that it read.
 
-A pack that finds everything in the store leaves a receipt. As long as nothing has changed,
-the receipt answers the next pack: the project isn't read, and nothing is planned. It is a
-short cut and never a source: whatever is in doubt, there is no receipt.
+A pack leaves a receipt. As long as nothing has changed, the receipt answers the next pack: the
+project isn't read, and nothing is planned. Where nothing but files of the app has changed, it is
+what :mod:`rockery.pack.amendment` begins with. It is a short cut and never a source: whatever is
+in doubt, there is no receipt.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,14 +60,22 @@ class Outcome(Record):
 
 
 class State(Record):
-    """What all that a pack reads looks like: a digest, and the newest time in it.
+    """What all that a pack reads looks like, and the newest time in it.
 
-    ``seen`` is the time before the look, both in nanoseconds.
+    ``files`` are the project's, each with the file system's words for it; ``digest`` is that of
+    all else. ``seen`` is the time before the look, both times in nanoseconds.
     """
 
     digest: str
+    files: dict[str, str]
     newest: int
     seen: int
+
+    @property
+    def words(self) -> str:
+        """The digest of all that the file system says of the project."""
+        text = json.dumps(self.files, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
 
     @property
     def settled(self) -> bool:
@@ -82,23 +91,28 @@ def state(options: Options, store: Store) -> State | None:
     if options.refresh or "APT_CONFIG" in os.environ:
         return None
     seen = time.time_ns()
-    digest, newest = hashlib.sha256(), 0
+    newest = 0
     told = {n: v for n, v in os.environ.items() if n.startswith(_VARIABLES)}
-    digest.update(json.dumps([_FORMAT, sys.version, sorted(told.items())]).encode())
-    try:
-        for path in _read(options, store):
+
+    def look(paths: Iterator[Path]) -> Iterator[tuple[str, str]]:
+        nonlocal newest
+        for path in paths:
             found = path.lstat()
             newest = max(newest, found.st_mtime_ns, found.st_ctime_ns)
-            line = f"{path}\0{found.st_dev} {found.st_ino} {found.st_mode} {found.st_size} "
-            line += f"{found.st_mtime_ns} {found.st_ctime_ns}\n"
-            digest.update(line.encode("utf-8", "surrogateescape"))
+            words = f"{found.st_mode} {found.st_dev} {found.st_ino} {found.st_size} "
+            yield str(path), words + f"{found.st_mtime_ns} {found.st_ctime_ns}"
+
+    try:
+        around = [_FORMAT, sys.version, sorted(told.items()), list(look(_around(options, store)))]
+        files = dict(look(_own(options)))
     except (OSError, ProjectError):
         return None
-    return State(digest.hexdigest(), newest, seen)
+    digest = hashlib.sha256(json.dumps(around).encode()).hexdigest()
+    return State(digest, files, newest, seen)
 
 
-def _read(options: Options, store: Store) -> Iterator[Path]:
-    """Give every file that a pack may read, links and their ends."""
+def _around(options: Options, store: Store) -> Iterator[Path]:
+    """Give every file that a pack may read, but for the project's."""
     for folder in (Path(__file__).parents[1], *map(data_folder, _DATA)):
         for here, names, files in os.walk(folder):
             names[:] = sorted(name for name in names if name != "__pycache__")
@@ -111,6 +125,11 @@ def _read(options: Options, store: Store) -> Iterator[Path]:
     root = options.folder.absolute()
     if (lock := root / "rockery.lock").exists():
         yield lock
+
+
+def _own(options: Options) -> Iterator[Path]:
+    """Give every file of the project that a pack may read, links and their ends."""
+    root = options.folder.absolute()
     for entry in source.walk(root, lambda path: not build_source.holds(path)):
         if entry.kind == "file":
             yield root / entry.path
@@ -128,22 +147,49 @@ def find(
 
     ``every`` says whether all platforms of the project were asked for.
     """
+    kept = _kept(options, store, now, "receipt.json", every=every)
+    if kept is None or kept["words"] != now.words:
+        return None
+    outcome = _outcome(kept, store)
+    return None if outcome is None else (outcome, tuple(map(problem, kept["notes"])))
+
+
+def basis(
+    options: Options, store: Store, now: State, *, every: bool
+) -> tuple[Outcome, dict[str, Any]] | None:
+    """Return what a pack came to that read the same but for files of the project.
+
+    With it is what :func:`keep` was given for this.
+    """
+    found = _kept(options, store, now, "basis.json", every=every)
+    kept = _kept(options, store, now, "receipt.json", every=every) if found else None
+    if found is None or kept is None or found["words"] != kept["words"]:
+        return None
+    outcome = _outcome(kept, store)
+    return None if outcome is None else (outcome, found)
+
+
+def _kept(
+    options: Options, store: Store, now: State, name: str, *, every: bool
+) -> dict[str, Any] | None:
     folder = store.get("receipts", _key(options, every=every))
     if folder is None:
         return None
     try:
-        kept = json.loads((folder / "receipt.json").read_text())
+        kept: dict[str, Any] = json.loads((folder / name).read_text())
     except (OSError, ValueError):
-        return None  # it is being replaced
-    if kept["state"] != now.digest:
-        return None
+        return None  # it is being replaced, or has none
+    return kept if kept["state"] == now.digest else None
+
+
+def _outcome(kept: Mapping[str, Any], store: Store) -> Outcome | None:
+    """Return what a receipt tells of, unless the store has lost a layer of it."""
     layers = [load(store, key) for key in kept["layers"]]
     found = [layer for layer in layers if layer is not None and layer.blob.is_file()]
     if len(found) < len(layers):
         return None
     image = assemble(found, _settings(kept["settings"]), kept["mtime"])
-    outcome = Outcome(image, kept["name"], kept["version"], kept["platform"], kept["document"])
-    return outcome, tuple(_problem(raw) for raw in kept["notes"])
+    return Outcome(image, kept["name"], kept["version"], kept["platform"], kept["document"])
 
 
 def keep(
@@ -156,10 +202,12 @@ def keep(
     notes: Iterable[Problem],
     *,
     every: bool,
+    basis: Callable[[], Mapping[str, Any] | None] = lambda: None,
 ) -> None:
     """Keep what a pack came to and said, where ``before`` tells of all that it read.
 
-    ``requirements`` are the paths of the requirement files in the project's folder.
+    ``requirements`` are the paths of the requirement files in the project's folder. ``basis``
+    gives what :func:`basis` is to return with it, as JSON data.
     """
     import dataclasses
 
@@ -167,29 +215,36 @@ def keep(
     read = [folder / path for path in requirements]
     if not before.settled or not _is_known(plan, folder, read):
         return
+    again = {"action": "reuse", "reason": "cached"}
+    document = outcome.document
+    document = {**document, "layers": [{**one, **again} for one in document["layers"]]}
     receipt = {
         "state": before.digest,
+        "words": before.words,
         "layers": [layer.key for layer in outcome.image.layers],
         "settings": dataclasses.asdict(outcome.image.settings),
         "mtime": plan.mtime,
         "name": outcome.name,
         "version": outcome.version,
         "platform": outcome.platform,
-        "document": outcome.document,
+        "document": document,
         "notes": [dataclasses.asdict(note) for note in notes],
     }
     with store.put("receipts", _key(options, every=every), replace=True) as folder:
         (folder / "receipt.json").write_text(json.dumps(receipt))
+        if (given := basis()) is not None:
+            named = {"state": before.digest, "words": before.words, "files": before.files}
+            (folder / "basis.json").write_text(json.dumps({**named, **given}))
 
 
 def _is_known(plan: Plan, folder: Path, requirements: Iterable[Path]) -> bool:
-    """Tell whether everything was in the store, and all that was read lies where we look."""
+    """Tell whether nothing was built by scripts, and all that was read lies where we look."""
     from rockery.plan import BuiltSpec, DependenciesSpec, FilesSpec
 
     read = list(requirements)
     for layer in plan.layers:
         spec = layer.spec
-        if not layer.cached or isinstance(spec, BuiltSpec):
+        if isinstance(spec, BuiltSpec):
             return False
         if isinstance(spec, DependenciesSpec) and not spec.resolution.wheels:
             return False  # the compiler counts too
@@ -227,6 +282,7 @@ def _settings(raw: dict[str, Any]) -> ImageSettings:
     return ImageSettings(**{**raw, **lists, "health": health})
 
 
-def _problem(raw: dict[str, Any]) -> Problem:
+def problem(raw: dict[str, Any]) -> Problem:
+    """Return a problem that was kept as JSON data."""
     where = Location(**raw["where"]) if raw["where"] else None
     return Problem(**{**raw, "where": where, "details": tuple(raw["details"])})

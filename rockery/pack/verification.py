@@ -2,59 +2,78 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import posixpath
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rockery.errors import Problem, ProjectError
+from rockery.errors import Location, Problem, ProjectError
 from rockery.image import Image
 from rockery.layer import bytecode
 from rockery.layer import key as layer_key
-from rockery.pack.act import Workshop
 from rockery.pack.host import host_architecture
+from rockery.record import Record
 from rockery.store import Store
 
 if TYPE_CHECKING:
-    from rockery.pack.pack import Prepared
+    from rockery.pack.options import Watcher
     from rockery.verify import Application, Verdict
 
 #: Raise it when the rules of rockery.verify change what is said of an application.
 _RECIPE = 2
 
+#: What is said of an application that isn't broken: the codes of these notes.
+NOTES = ("not-isolated", "wants-settings", "not-imported")
+
 _MOST_LINKS = 40
 
 
-def verify(image: Image, prepared: Prepared, workshop: Workshop, store: Store) -> None:
+class Subject(Record):
+    """What of a project its rock is looked at for.
+
+    ``environment`` is what the user gives beside the image's, ``folder`` the project's,
+    ``where`` tells a value's place in its file, ``python`` is the rock's version of it.
+    """
+
+    services: Mapping[str, Mapping[str, Any]]
+    environment: Mapping[str, str]
+    folder: Path
+    where: Callable[..., Location]
+    python: str
+    watcher: Watcher
+
+
+def verify(image: Image, subject: Subject, store: Store, *, programs: bool = True) -> None:
     """Check that the services' programs are in the rock and their applications importable.
 
     A program that isn't there never triggers ``on-failure``: Pebble would stay up serving
-    nothing. Findings that don't stop the rock are told to the watcher.
+    nothing; without ``programs`` that is known. Findings that don't stop the rock are told to
+    the watcher.
 
     Raises:
         ProjectError: a program is missing, or an application can't be imported.
     """
     from rockery.verify import applications
 
-    services = prepared.data.get("services", {})
-    _check_programs(image, services, prepared, store)
-    environment = {**image.settings.environment, **prepared.options.environment}
-    for application in applications(services, environment=environment):
+    if programs:
+        _check_programs(image, subject, store)
+    environment = {**image.settings.environment, **subject.environment}
+    for application in applications(subject.services, environment=environment):
         if image.settings.architecture != host_architecture():
-            _check_module(image, application, prepared, workshop)
+            _check_module(image, application, subject)
             continue
-        verdict = _verdict(image, application, workshop, store)
-        _tell(verdict, application, prepared, workshop)
+        verdict = _verdict(image, application, subject.watcher, store)
+        _tell(verdict, application, subject)
 
 
-def _verdict(image: Image, application: Application, workshop: Workshop, store: Store) -> Verdict:
+def _verdict(image: Image, application: Application, watcher: Watcher, store: Store) -> Verdict:
     """Import the application, or remember how that went for exactly these layers."""
     from rockery.verify import Verdict
     from rockery.verify import verify as imported
 
-    inputs = [[layer.digest for layer in image.layers], dataclasses.asdict(application)]
+    inputs = [[layer.digest for layer in image.layers], vars(application)]
     key = layer_key("verdict", _RECIPE, inputs)
     folder = store.get("verdicts", key)
     if folder is not None:
@@ -62,19 +81,17 @@ def _verdict(image: Image, application: Application, workshop: Workshop, store: 
         values: Any = {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()}
         return Verdict(**values)
     title = f"importing {application}"
-    workshop.watcher.step(title)
+    watcher.step(title)
     trees = bytecode.startable(store, image.layers, image.settings.architecture)
     verdict = imported(application, trees)
-    workshop.watcher.done(title, verdict.outcome)
+    watcher.done(title, verdict.outcome)
     if verdict.outcome != "broken":
         with store.put("verdicts", key) as content:
-            (content / "verdict.json").write_text(json.dumps(dataclasses.asdict(verdict)))
+            (content / "verdict.json").write_text(json.dumps(vars(verdict)))
     return verdict
 
 
-def _check_module(
-    image: Image, application: Application, prepared: Prepared, workshop: Workshop
-) -> None:
+def _check_module(image: Image, application: Application, subject: Subject) -> None:
     """Look for the application's module where it can't be imported on this machine.
 
     Raises:
@@ -82,7 +99,7 @@ def _check_module(
     """
     stem = application.module.replace(".", "/")
     folders = [application.working_dir, *application.path]
-    folders.append(f"/usr/local/lib/python{prepared.parts.base.python}/dist-packages")
+    folders.append(f"/usr/local/lib/python{subject.python}/dist-packages")
     wanted = {
         f"{folder.strip('/')}/{name}"
         for folder in folders
@@ -94,11 +111,11 @@ def _check_module(
             Problem(
                 f"cannot start {application}: the module {application.module} is not in the rock",
                 "broken-application",
-                prepared.parts.where("services", application.service, "command"),
+                subject.where("services", application.service, "command"),
                 "see the install-app part's 'prime' and .rockignore",
             )
         )
-    workshop.watcher.note(
+    subject.watcher.note(
         Problem(
             f"{application} was only looked for, not imported: it is for "
             f"{image.settings.architecture}, and this machine is {host_architecture()}",
@@ -107,12 +124,10 @@ def _check_module(
     )
 
 
-def _tell(
-    verdict: Verdict, application: Application, prepared: Prepared, workshop: Workshop
-) -> None:
-    where = prepared.parts.where("services", application.service, "command")
+def _tell(verdict: Verdict, application: Application, subject: Subject) -> None:
+    where = subject.where("services", application.service, "command")
     if not verdict.isolated:
-        workshop.watcher.note(
+        subject.watcher.note(
             Problem(
                 f"{application} was imported in an ordinary process: this host allows no "
                 "namespaces for it",
@@ -121,7 +136,7 @@ def _tell(
         )
     if verdict.outcome == "importable":
         return
-    left_out = _left_out(verdict, application, prepared)
+    left_out = _left_out(verdict, application, subject)
     if left_out is not None:
         raise ProjectError(
             Problem(
@@ -134,7 +149,7 @@ def _tell(
             )
         )
     if verdict.outcome == "wants-settings":
-        workshop.watcher.note(
+        subject.watcher.note(
             Problem(
                 verdict.message,
                 "wants-settings",
@@ -147,7 +162,7 @@ def _tell(
     remedy = "correct it, then pack again"
     if verdict.missing_module:
         top = verdict.missing_module.split(".")[0]
-        folder = prepared.options.folder
+        folder = subject.folder
         if (folder / f"{top}.py").is_file() or (folder / top).is_dir():
             remedy = (
                 f"{top} is in the project but not in the rock: see the install-app part's "
@@ -162,12 +177,12 @@ def _tell(
     )
 
 
-def _left_out(verdict: Verdict, application: Application, prepared: Prepared) -> str | None:
+def _left_out(verdict: Verdict, application: Application, subject: Subject) -> str | None:
     """Return the project's file that the application missed in the rock, if it is one."""
     if verdict.missing_file is None:
         return None
     path = posixpath.relpath(verdict.missing_file, application.working_dir)
-    if path.startswith("..") or not (prepared.options.folder / path).exists():
+    if path.startswith("..") or not (subject.folder / path).exists():
         return None
     return path
 
@@ -178,16 +193,14 @@ def _give(names: tuple[str, ...]) -> str:
     return f"give them to the container: docker run {' '.join(f'--env {n}=…' for n in names)}"
 
 
-def _check_programs(
-    image: Image, services: Mapping[str, Mapping[str, object]], prepared: Prepared, store: Store
-) -> None:
+def _check_programs(image: Image, subject: Subject, store: Store) -> None:
     wanted = {}
-    for name, service in services.items():
+    for name, service in subject.services.items():
         command = str(service.get("command") or "")
         try:
             words = shlex.split(command)
         except ValueError as error:
-            where = prepared.parts.where("services", name, "command")
+            where = subject.where("services", name, "command")
             raise ProjectError(
                 Problem(f"cannot read the command of service {name!r}: {error}", "command", where)
             ) from error
@@ -210,7 +223,7 @@ def _check_programs(
                 Problem(
                     f"cannot start service {name!r}: there is no program {program} in the rock",
                     "missing-program",
-                    prepared.parts.where("services", name, "command"),
+                    subject.where("services", name, "command"),
                     "add the package that has it to a part's stage-packages or python-packages, "
                     "or correct the command",
                 )

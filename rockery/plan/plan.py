@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
@@ -20,6 +20,7 @@ from rockery.layer.compression import Compression
 from rockery.layer.layer import compressed_key, load
 from rockery.layer.layer import key as layer_key
 from rockery.plan.parts import PYTHON_PACKAGES, Parts
+from rockery.plan.reason import COMPILER, COMPRESSION, EPOCH, FILTERS, PYTHON, reason
 from rockery.plan.spec import (
     BaseSpec,
     BillSpec,
@@ -39,18 +40,6 @@ from rockery.store import Store
 
 #: Raise it when files of parts become other bytes from the same inputs.
 FILES_RECIPE = 1
-
-#: Facts that have no name in the project. Packs of older versions of rockery noted none of
-#: them, so one that is new has not changed.
-_PYTHON, _FILTERS, _COMPILER = "the rock's Python", "what parts take of packages", "the compiler"
-_EPOCH, _COMPRESSION = "SOURCE_DATE_EPOCH", "the compression"
-_UNNAMED = frozenset({_PYTHON, _FILTERS, _COMPILER, _EPOCH, _COMPRESSION})
-
-#: The reason of a layer that neither this nor another pack of the project has made.
-NOT_MADE = "not made yet"
-
-#: The reason of a layer of which no fact changed: how it is made did.
-CHANGED_RULES = "rockery, or what it knows of the base, changed"
 
 Kind = Literal["base", "runtime", "component", "dependencies", "part", "configuration"]
 
@@ -182,10 +171,10 @@ def _planned(
     content = layer_key(kind, recipe, [inputs, mtime, *before.values()])
     scheme = compression.scheme(kind)
     key = compressed_key(content, scheme)
-    facts = {**facts, _EPOCH: str(mtime), _COMPRESSION: scheme}
+    facts = {**facts, EPOCH: str(mtime), COMPRESSION: scheme}
     cached = load(store, key) is not None
-    reason = "cached" if cached else _reason(facts, previous.get(title))
-    return PlannedLayer(kind, title, key, spec, facts, cached, reason, content, scheme)
+    why = "cached" if cached else reason(facts, previous.get(title))
+    return PlannedLayer(kind, title, key, spec, facts, cached, why, content, scheme)
 
 
 def _below(
@@ -299,7 +288,7 @@ def _inputs(
             below = sorted(p.sha256 for p in spec.below)
             inputs = [spec.base.identity, spec.architecture, sorted(packages.items()), below]
             inputs += [sorted(spec.words), filtered]
-            facts = {**packages, _FILTERS: _digest([sorted(spec.words), filtered])}
+            facts = {**packages, FILTERS: _digest([sorted(spec.words), filtered])}
             return runtime.RECIPE, inputs, facts
         case ComponentSpec():
             inputs = binaries.inputs(spec.component, spec.architecture)
@@ -307,14 +296,14 @@ def _inputs(
         case DependenciesSpec():
             python = _python(spec.base.name, spec.architecture, found)
             inputs = [python, spec.resolution.text, spec.part.stage, spec.part.prime, spec.keep]
-            facts = {_PYTHON: _digest(python)}
-            facts[_FILTERS] = _digest([spec.part.stage, spec.part.prime, spec.keep])
+            facts = {PYTHON: _digest(python)}
+            facts[FILTERS] = _digest([spec.part.stage, spec.part.prime, spec.keep])
             if not spec.resolution.wheels:
                 # What is compiled depends on the headers and on the compiler.
                 compiled_with = [dependencies.compiler_identity(), spec.build_packages]
                 compiled_with += [sorted(p.sha256 for p in found.runtime)]
                 inputs += compiled_with
-                facts[_COMPILER] = _digest(compiled_with)
+                facts[COMPILER] = _digest(compiled_with)
             if spec.resolution.build:
                 inputs.append(spec.resolution.build)
             if spec.script is not None:
@@ -325,7 +314,7 @@ def _inputs(
         case ProjectSpec():
             python = _python(spec.base.name, spec.architecture, found)
             inputs = [python, sorted(spec.facts.items()), *([spec.build] if spec.build else [])]
-            return dependencies.RECIPE, inputs, {_PYTHON: _digest(python), **spec.facts}
+            return dependencies.RECIPE, inputs, {PYTHON: _digest(python), **spec.facts}
         case BuiltSpec():
             return FILES_RECIPE, _built(spec), spec.facts
         case BillSpec():
@@ -337,7 +326,7 @@ def _inputs(
                 return FILES_RECIPE, files, spec.facts
             # Bytecode is the same for every architecture.
             python = _python(spec.compiled_for.name, "any", found)
-            facts = {_PYTHON: _digest(python), **spec.facts}
+            facts = {PYTHON: _digest(python), **spec.facts}
             return dependencies.RECIPE, [python, files], facts
 
 
@@ -355,20 +344,3 @@ def _python(base: str, architecture: str, found: DistributionResolution) -> list
 
 def _digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
-def _reason(now: Mapping[str, str], before: Mapping[str, str] | None) -> str:
-    if before is None:
-        return NOT_MADE
-    now = {name: fact for name, fact in now.items() if name in before or name not in _UNNAMED}
-    changed = sorted(name for name in now if now[name] != before.get(name))
-    gone = sorted(name for name in before if name not in now and name not in _UNNAMED)
-    words = [_listed([n for n in changed if n in before], "changed")]
-    words += [_listed([n for n in changed if n not in before], "added"), _listed(gone, "removed")]
-    return ", ".join(word for word in words if word) or CHANGED_RULES
-
-
-def _listed(names: Sequence[str], verb: str) -> str:
-    if not names:
-        return ""
-    return f"{names[0]} {verb}" if len(names) == 1 else f"{len(names)} {verb} ({names[0]}, …)"

@@ -14,9 +14,10 @@ from rockery.layer import build, load
 from rockery.layer.compression import Compression
 from rockery.layer.ground import Ground
 from rockery.pack.act import _planned_entries
-from rockery.plan import FilesSpec, Plan, plan
+from rockery.plan import FilesSpec, Plan
 from rockery.plan.parts import Parts
-from rockery.plan.plan import CHANGED_RULES, Resolutions
+from rockery.plan.plan import Resolutions, plan
+from rockery.plan.reason import CHANGED_RULES
 from rockery.project import document, schema
 from rockery.resolution.apt import Package
 from rockery.resolution.distribution import DistributionResolution
