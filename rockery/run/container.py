@@ -32,7 +32,8 @@ class Docker:
 
     def __init__(self, wishes: Wishes, store: Store) -> None:
         self._wishes = wishes
-        self._client = engine.connect()
+        self._client = engine.client()
+        self._engine = engine.Library(self._client)
         self._container: Container | None = None
 
     @property
@@ -44,7 +45,7 @@ class Docker:
         """Load the rock and start a container of it, made while the one before still serves."""
         import docker
 
-        reference = engine.load(self._client, image)
+        reference = engine.load(self._engine, image)
         wishes = self._wishes
         command = ["--args", *wishes.arguments] if wishes.arguments else None
         before = self._container
