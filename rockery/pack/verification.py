@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import posixpath
 import shlex
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rockery.errors import Location, Problem, ProjectError
 from rockery.image import Image
-from rockery.layer import bytecode
+from rockery.layer import Layer, bytecode, load, tree
 from rockery.layer import key as layer_key
 from rockery.pack.host import host_architecture
 from rockery.record import Record
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from rockery.verify import Application, Verdict
 
 #: Raise it when the rules of rockery.verify change what is said of an application.
-_RECIPE = 2
+_RECIPE = 3
 
 #: What is said of an application that isn't broken: the codes of these notes.
 NOTES = ("not-isolated", "wants-settings", "not-imported")
@@ -64,15 +65,18 @@ def verify(image: Image, subject: Subject, store: Store, *, programs: bool = Tru
         if image.settings.architecture != host_architecture():
             _check_module(image, application, subject)
             continue
-        verdict = _verdict(image, application, subject.watcher, store)
+        verdict = _verdict(image, application, subject, store)
         _tell(verdict, application, subject)
 
 
-def _verdict(image: Image, application: Application, watcher: Watcher, store: Store) -> Verdict:
-    """Import the application, or remember how that went for exactly these layers."""
-    from rockery.verify import Verdict
-    from rockery.verify import verify as imported
+def _verdict(image: Image, application: Application, subject: Subject, store: Store) -> Verdict:
+    """Import the application, or remember how that went for exactly these layers.
 
+    Where the layers differ in nothing that the last import ran or read, it would go that way.
+    """
+    from rockery.verify.verdict import Verdict
+
+    watcher = subject.watcher
     inputs = [[layer.digest for layer in image.layers], vars(application)]
     key = layer_key("verdict", _RECIPE, inputs)
     folder = store.get("verdicts", key)
@@ -80,15 +84,86 @@ def _verdict(image: Image, application: Application, watcher: Watcher, store: St
         raw: dict[str, Any] = json.loads((folder / "verdict.json").read_text())
         values: Any = {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()}
         return Verdict(**values)
+    last = _Last(image, application, store)
+    if last.holds(subject.python):
+        verdict = Verdict("importable", f"{application} can be imported")
+        _keep(store, key, verdict)
+        title = f"importing {application}"
+        watcher.step(title)
+        watcher.done(title, "importable as before: nothing that runs then has changed")
+        return verdict
+    from rockery.verify import verify as imported
+
     title = f"importing {application}"
     watcher.step(title)
     trees = bytecode.startable(store, image.layers, image.settings.architecture)
     verdict = imported(application, trees)
     watcher.done(title, verdict.outcome)
     if verdict.outcome != "broken":
-        with store.put("verdicts", key) as content:
-            (content / "verdict.json").write_text(json.dumps(vars(verdict)))
+        _keep(store, key, verdict)
+    if verdict.outcome == "importable" and verdict.isolated and verdict.trail is not None:
+        last.keep(verdict.trail)
     return verdict
+
+
+def _keep(store: Store, key: str, verdict: Verdict) -> None:
+    with store.put("verdicts", key) as content:
+        (content / "verdict.json").write_text(json.dumps({**vars(verdict), "trail": None}))
+
+
+class _Last:
+    """The last import of an application on these layers but for the topmost one, the app's."""
+
+    def __init__(self, image: Image, application: Application, store: Store) -> None:
+        self._image, self._application, self._store = image, application, store
+        below = [layer.digest for layer in image.layers[:-1]]
+        self._key = layer_key("trail", _RECIPE, [below, vars(application)])
+
+    def keep(self, trail: Mapping[str, Any]) -> None:
+        """Keep what it ran and read."""
+        with self._store.put("verdicts", self._key, replace=True) as content:
+            kept = {"layer": self._image.layers[-1].key, "trail": trail}
+            (content / "trail.json").write_text(json.dumps(kept))
+
+    def holds(self, version: str) -> bool:
+        """Tell whether an import of what is there now would go the same way."""
+        from rockery.verify import trail
+
+        folder = self._store.get("verdicts", self._key)
+        if folder is None:
+            return False
+        try:
+            kept = json.loads((folder / "trail.json").read_text())
+        except (OSError, ValueError):
+            return False  # it is being replaced
+        before, now = load(self._store, kept["layer"]), self._image.layers[-1]
+        changed = None if before is None else _changed(before, now)
+        if before is None or changed is None:
+            return False
+        root = self._application.working_dir.strip("/")
+        if not all(path.startswith(f"{root}/") for path in changed):
+            return False
+        places = [tree.unpacked(self._store, layer) for layer in (before, now)]
+        sources = {path[len(root) + 1 :]: (places[0] / path, places[1] / path) for path in changed}
+        system = [layer for layer in self._image.layers if layer.kind in ("base", "runtime")]
+        architecture = self._image.settings.architecture
+        python = tree.interpreter(self._store, system, architecture, version)
+        return trail.holds(kept["trail"], sources, python)
+
+
+def _changed(before: Layer, now: Layer) -> list[str] | None:
+    """Return the files whose contents differ between two layers; None if more does."""
+    changed = []
+    for one, other in itertools.zip_longest(before.entries(), now.entries()):
+        if one == other:
+            continue
+        if one is None or other is None or "sha256" not in one or "sha256" not in other:
+            return None
+        content = {"sha256": other["sha256"], "size": other["size"]}
+        if {**one, **content} != other:
+            return None
+        changed.append(str(other["path"]))
+    return changed
 
 
 def _check_module(image: Image, application: Application, subject: Subject) -> None:

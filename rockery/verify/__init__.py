@@ -138,6 +138,7 @@ def _arguments(application: Application, root: str, seconds: float) -> list[str]
         "arguments": application.arguments,
         # Uvicorn puts --app-dir first, Gunicorn its folder and then --pythonpath before it.
         "path": [root + entry for entry in (*application.path, application.working_dir)],
+        "folder": root + application.working_dir,
         "seconds": seconds,
     }
     # Compiled under a name of its own, to be told from the application's frames.

@@ -5,7 +5,8 @@ library: it is passed as source text after ``-c``, with a request as its one arg
 imports nothing of rockery. It judges nothing either; ``verdict.py`` does.
 
 The request is JSON: ``module``, ``attribute``, ``call``, ``arguments``, ``path`` (folders
-to put first on ``sys.path``) and ``seconds`` until the command is killed. The reply goes to
+to put first on ``sys.path``), ``folder`` (the application's) and ``seconds`` until the command
+is killed. The reply goes to
 descriptor 3 as JSON on a line of its own: ``{"hello": …}`` at the start and the report at
 the end. What else stands there are stacks of threads, written shortly before the time is up.
 """
@@ -23,6 +24,7 @@ import os
 import pwd
 import re
 import sys
+import threading
 import traceback
 import types
 from collections.abc import Callable, Iterator
@@ -50,6 +52,8 @@ def main() -> None:
     places = Places(request["module"])
     reads = Reads(places)
     reads.record()
+    trail = Trail(request["folder"].rstrip("/") + "/")
+    trail.record()
     stage, sentence, raised = "import", None, []
     try:
         module = importlib.import_module(request["module"])
@@ -68,6 +72,7 @@ def main() -> None:
         raised = [places.described(each) for each in _chain(error)]
     if os.getpid() != process:
         os._exit(0)  # a child that the application forked, and that came back to us
+    left = trail.end()
     faulthandler.cancel_dump_traceback_later()
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -75,7 +80,7 @@ def main() -> None:
         except Exception:  # noqa: S112 - the application may have closed or replaced them
             continue
     report = {"stage": stage, "sentence": sentence, "raised": raised}
-    _reply({**report, "reads": reads.found, "copied": reads.copied})
+    _reply({**report, "reads": reads.found, "copied": reads.copied, "trail": left})
     os._exit(0)
 
 
@@ -284,6 +289,74 @@ class Reads:
                 return True
             frame = frame.f_back
         return False
+
+
+class Trail:
+    """What of the application's own files an import runs and reads.
+
+    An import of files that differ in nothing of that goes the same way. Where more may have
+    been read than can be seen (by a process or a thread of its own), there is no trail.
+    """
+
+    _HIDDEN = ("os.fork", "os.exec", "os.posix_spawn", "os.system", "subprocess.Popen", "pty.spawn")
+    # Who looks at a function's parameters alone.
+    _LOOK = ("/inspect.py", "/asyncio/coroutines.py", "/dataclasses.py", "/functools.py")
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._codes: dict[int, types.CodeType] = {}
+        self._opened: set[str] = set()
+        self._imported: set[str] = set()
+        self._hidden = False
+        self._busy = False
+
+    def record(self) -> None:
+        """Begin: from here on every call is noted, and every file that is opened."""
+        sys.addaudithook(self._heard)
+        threading.settrace(self._called)
+        sys.settrace(self._called)
+
+    def _called(self, frame: types.FrameType, event: str, arg: Any) -> None:
+        self._codes[id(frame.f_code)] = frame.f_code
+
+    def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open":
+            path = arguments[0]
+            if isinstance(path, (str, bytes)):
+                path = os.path.join(os.getcwd(), os.fsdecode(path))  # noqa: PTH109, PTH118
+                if path.startswith(self._folder):
+                    caller = sys._getframe(1).f_code.co_filename
+                    importing = path.endswith(".py") and caller.startswith("<frozen importlib")
+                    (self._imported if importing else self._opened).add(path)
+        elif event == "object.__getattr__":
+            if arguments[1] == "__code__" and not self._busy:
+                caller = sys._getframe(1).f_code.co_filename
+                if not caller.endswith(self._LOOK):
+                    self._busy = True
+                    code = getattr(arguments[0], "__code__", None)
+                    self._busy = False
+                    if isinstance(code, types.CodeType):
+                        self._codes[id(code)] = code
+        elif event in self._HIDDEN:
+            self._hidden = True
+
+    def end(self) -> dict[str, Any] | None:
+        """Return ``ran``: by file, the name and line of the code that ran; and ``opened``."""
+        alone = sys.gettrace() == self._called and len(sys._current_frames()) == 1
+        sys.settrace(None)
+        if self._hidden or not alone:
+            return None
+        ran: dict[str, list[tuple[str, int]]] = {}
+        for code in self._codes.values():
+            path = os.path.join(os.getcwd(), code.co_filename)  # noqa: PTH109, PTH118
+            if path.startswith(self._folder) and not code.co_filename.startswith("<"):
+                ran.setdefault(path, []).append((code.co_name, code.co_firstlineno))
+        opened = self._opened | (self._imported - ran.keys())
+        cut = len(self._folder)
+        return {
+            "ran": {path[cut:]: sorted(marks) for path, marks in ran.items()},
+            "opened": sorted(path[cut:] for path in opened),
+        }
 
 
 def _chain(error: BaseException) -> list[BaseException]:

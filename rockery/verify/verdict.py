@@ -41,6 +41,9 @@ class Verdict:
     missing_module: str | None = None
     missing_library: str | None = None
     missing_file: str | None = None
+    #: What of the application's files the import ran and read, see ``probe.py``; None where that
+    #: isn't known.
+    trail: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,7 @@ class Report:
     raised: tuple[Raised, ...]
     reads: tuple[Read, ...]
     copied: bool
+    trail: dict[str, Any] | None = None
 
     @property
     def failure(self) -> tuple[str, ...]:
@@ -131,6 +135,7 @@ def report_of(reply: bytes) -> Report | None:
                 ),
                 tuple(Read(**each) for each in found["reads"]),
                 bool(found["copied"]),
+                found.get("trail"),
             )
         except (ValueError, TypeError, KeyError, AttributeError):
             continue  # the greeting, a stack, or what the application wrote there itself
@@ -162,7 +167,8 @@ def judge(
     wanted = tuple(dict.fromkeys([*placeholders, *named]))
     if report.stage == "done":
         if not placeholders:
-            return Verdict("importable", f"{application} can be imported")
+            message = f"{application} can be imported"
+            return Verdict("importable", message, trail=report.trail)
         message = f"{application} wants settings: {', '.join(wanted)}"
         return Verdict("wants-settings", message, wanted)
     if report.sentence is not None or not report.raised:
