@@ -256,14 +256,17 @@ def _publish(
     """Write the rock of one platform; print its path, and return what --json tells of it."""
     from rockery.cli import packing
 
+    loading = None
+    if loads:
+        from rockery.publish.engine import Loading
+
+        loading = Loading(packed.image)  # the engine works while the archive is written
     packed, path, bills = packing.published(packed, options, folder, screen, store)
     reference = failed = None
-    if loads:
-        from rockery.publish import engine
-
+    if loading is not None:
         screen.step("loading")
         try:
-            reference = engine.load(engine.connect(), packed.image)
+            reference = loading.reference(packed.image)
             screen.done("loading", f"docker run -p 8000:8000 -p 9102:9102 {reference}")
         except SurroundingsError as error:
             failed = error

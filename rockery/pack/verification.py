@@ -74,7 +74,7 @@ def _verdict(image: Image, application: Application, subject: Subject, store: St
 
     Where the layers differ in nothing that the last import ran or read, it would go that way.
     """
-    from rockery.verify.verdict import Verdict
+    from rockery.verify import Verdict
 
     watcher = subject.watcher
     inputs = [[layer.digest for layer in image.layers], vars(application)]

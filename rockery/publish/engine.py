@@ -264,6 +264,39 @@ def load(engine: Engine, image: Image) -> str:
     return reference
 
 
+class Loading:
+    """An image being loaded into the engine that answers, by a thread."""
+
+    def __init__(self, image: Image) -> None:
+        self._image = image
+        self._found: str | BaseException | None = None
+        self._thread = threading.Thread(target=self._load, daemon=True)
+        self._thread.start()
+
+    def _load(self) -> None:
+        try:
+            self._found = load(connect(), self._image)
+        except BaseException as error:
+            self._found = error
+
+    def reference(self, image: Image) -> str:
+        """Wait, and return the name under which the engine has the image.
+
+        ``image`` is the one that was to be loaded, maybe with layers that were made anew
+        meanwhile: then what failed is tried once more.
+
+        Raises:
+            SurroundingsError: as :func:`connect` and :func:`load` do.
+        """
+        self._thread.join()
+        if isinstance(self._found, str):
+            return self._found
+        if image is not self._image:
+            return load(connect(), image)
+        assert self._found is not None
+        raise self._found
+
+
 def _has_graph_driver(engine: Engine) -> bool:
     """Tell whether the engine keeps plain layers, each known by all that is below it.
 

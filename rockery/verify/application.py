@@ -12,12 +12,12 @@ import posixpath
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
+from rockery.record import Record, field
 
-@dataclass(frozen=True)
-class Application:
+
+class Application(Record):
     """An object that a server imports and serves.
 
     ``call`` says that it is a factory, and ``arguments`` is the source text between the

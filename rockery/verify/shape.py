@@ -1,26 +1,31 @@
 """Tells whether a module may be another now without its import noticing.
 
 This runs with the rock's own Python and its standard library, as ``probe.py`` does, and runs
-nothing of the application: it compiles. The one argument is JSON: a list of ``[before, now, ran]``,
-the paths of two sources and the code of the first that ran while it was imported, as
-``[name, line]``. It prints ``same`` where all code that ran is the same, and every function that
+nothing of the application: it compiles. The arguments are, for each module, the paths of its two
+sources and how many pieces of code of the first ran while it was imported, then the name and the
+line of each. It prints ``same`` where all code that ran is the same, and every function that
 didn't run looks the same from outside: name, parameters, documentation.
+
+It imports next to nothing, since starting is most of what it takes.
 """
 
 from __future__ import annotations
 
-import json
 import sys
-import types
-from pathlib import Path
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import types
+    from typing import Any
 
 
 def main() -> None:
     """Compare the sources."""
-    for before, now, ran in json.loads(sys.argv[1]):
-        marks = {(name, line) for name, line in ran}
-        old, new = (compile(Path(path).read_bytes(), "", "exec") for path in (before, now))
+    words = iter(sys.argv[1:])
+    for before in words:
+        now, count = next(words), int(next(words))
+        marks = {(next(words), int(next(words))) for _ in range(count)}
+        old, new = map(_compiled, (before, now))
         if not same(old, new, marks):
             return
     print("same")
@@ -36,10 +41,18 @@ def same(old: types.CodeType, new: types.CodeType, marks: set[tuple[str, int]]) 
         return False
     return all(
         same(one, other, marks)
-        if isinstance(one, types.CodeType) and isinstance(other, types.CodeType)
+        if isinstance(one, _CODE) and isinstance(other, _CODE)
         else _constant(one) == _constant(other)
         for one, other in zip(old.co_consts, new.co_consts)  # noqa: B905 - of Python 3.9 and older
     )
+
+
+def _compiled(path: str) -> types.CodeType:
+    with open(path, "rb") as source:  # noqa: PTH123
+        return compile(source.read(), "", "exec")
+
+
+_CODE = type(main.__code__)
 
 
 def _outside(code: types.CodeType) -> list[Any]:

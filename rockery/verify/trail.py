@@ -6,7 +6,6 @@ Where nothing has changed of what the import ran or read, it would go the way it
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,17 +33,18 @@ def holds(
     runs the rock's own Python on this host; nothing of the application is run.
     """
     ran, opened = trail["ran"], set(trail["opened"])
-    compared = []
+    compared: list[str] = []
     for path, (before, now) in changed.items():
         if path in opened or not path.endswith((".py", *_TEXT)):
             return False
         if path in ran:
-            compared.append([str(before), str(now), ran[path]])
+            marks = [str(word) for mark in ran[path] for word in mark]
+            compared += [str(before), str(now), str(len(ran[path])), *marks]
     if not compared:
         return True
     try:
         done = subprocess.run(
-            [python, "-I", "-S", _SHAPE, json.dumps(compared)],
+            [python, "-I", "-S", _SHAPE, *compared],
             capture_output=True,
             timeout=_PATIENCE,
         )
