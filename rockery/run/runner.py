@@ -17,9 +17,9 @@ Engine = Literal["docker", "podman", "embedded"]
 #: Seconds for which a rock may take to answer before that is said.
 PATIENCE = 60
 
-#: Seconds that a rock has to end in when another takes its place: a page that stays connected
-#: must not keep a developer waiting.
-REPLACED = 1
+#: Seconds that a rock has to end in when another takes its place. Whoever saves a file waits for
+#: the new one: until requests have finished and Pebble has stopped, 0.8 s go by.
+REPLACED = 0
 
 #: Seconds between two looks whether it has ended, and whether it answers.
 _ENDED, _ANSWERS = 0.2, 0.02

@@ -155,7 +155,6 @@ def test_a_store_that_lost_a_layer_or_resolved_anew(options: Options, store: Sto
 def test_what_is_in_doubt_leaves_none(
     options: Options, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep(options, store, planned(cached=False))
     keep(options, store, planned(tmp_path / "elsewhere"))
     keep(options, store, planned(options.folder / "node_modules/a.js"))
     keep(options, store, read=("../requirements.txt",))
