@@ -175,7 +175,7 @@ class PythonPackages:
     ) -> Iterator[Entry]:
         dependencies.check_architecture(site, self._architecture)
         place = f"/usr/local/lib/python{target.version}/dist-packages"
-        bytecode.compiled(site, target.interpreter, place)
+        bytecode.installed(self._store, site, target.interpreter, place)
         for entry in dependencies.entries(site, target.version, resolution):
             # The list of packages is rockery's own, not a file of the part.
             own = entry.path.startswith(".rock/")

@@ -1,0 +1,48 @@
+"""Bytecode of what is installed: compiled once for each distribution."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from rockery.layer import bytecode
+from rockery.store import Store
+
+
+def install(site: Path, name: str, text: str, digest: str) -> None:
+    """Lay a distribution of one module into ``site``; its RECORD says ``digest``."""
+    (site / f"{name}-1.dist-info").mkdir(parents=True)
+    (site / f"{name}.py").write_text(text)
+    lines = f"{name}.py,sha256={digest},1\n{name}-1.dist-info/RECORD,,\n../bin/{name},,\n"
+    (site / f"{name}-1.dist-info/RECORD").write_text(lines)
+
+
+def compiled(site: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in site.rglob("*.pyc")}
+
+
+def test_it_is_what_compiling_all_makes(tmp_path: Path) -> None:
+    store, python = Store(tmp_path / "store"), Path(sys.executable)
+    found = []
+    for name in ("one", "two", "all"):
+        site = tmp_path / name
+        install(site, "a", "A = 1\n", "x")
+        install(site, "b", f"B = {len(found)}\n", str(len(found)))
+        (site / "of_nobody.py").write_text("C = 3\n")
+        if name == "all":
+            (site / "b.py").write_text("B = 1\n")
+            bytecode.compiled(site, python, "/packages")
+        else:
+            bytecode.installed(store, site, python, "/packages")
+        found.append(compiled(site))
+    assert len(found[0]) == 3
+    assert found[0] != found[1] == found[2]
+
+
+def test_a_known_distribution_is_not_compiled_again(tmp_path: Path) -> None:
+    store, python = Store(tmp_path / "store"), Path(sys.executable)
+    install(tmp_path / "one", "a", "A = 1\n", "x")
+    bytecode.installed(store, tmp_path / "one", python, "/packages")
+    install(tmp_path / "two", "a", "A =\n", "x")  # cannot be compiled at all
+    bytecode.installed(store, tmp_path / "two", python, "/packages")
+    assert compiled(tmp_path / "two") == compiled(tmp_path / "one") != {}
