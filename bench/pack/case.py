@@ -19,6 +19,7 @@ class FailedError(Exception):
 PACK, LOAD, BUILDKIT, CRAFT = "rockery pack", "rockery pack --load", "BuildKit", "craft-parts"
 BY_APT = "BuildKit, runtime by apt"
 EDITED = "edit to first 200"
+STIRRED = "one app file changed in what its import runs"
 
 
 @dataclass(frozen=True)

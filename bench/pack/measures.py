@@ -12,7 +12,18 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.pack.case import BUILDKIT, BY_APT, CRAFT, EDITED, LOAD, PACK, FailedError, Samples, Way
+from bench.pack.case import (
+    BUILDKIT,
+    BY_APT,
+    CRAFT,
+    EDITED,
+    LOAD,
+    PACK,
+    STIRRED,
+    FailedError,
+    Samples,
+    Way,
+)
 from bench.pack.engine import IMAGES, Docker, client
 from bench.pack.project import Project
 from bench.pack.serving import loops
@@ -146,6 +157,8 @@ class Bench:
             each(lambda project, n: project.greet(f"round {n}")),
             self._short,
         )
+        stirred = each(lambda project, n: project.stir(f"round {n}"))
+        take(source, STIRRED, [way for way in stirred if way.side != CRAFT], self._short)
         take(
             source,
             "requirements changed by one package",

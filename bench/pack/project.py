@@ -48,6 +48,12 @@ class Project:
         app.write_text(re.sub(r'"Hello, .*\\n"', rf'"Hello, {word}!\\n"', app.read_text()))
         return f"Hello, {word}!\n"
 
+    def stir(self, word: str) -> None:
+        """Change what importing the app runs."""
+        app = self.folder / "app.py"
+        kept = app.read_text().partition("\nSTIRRED")[0].rstrip("\n")
+        app.write_text(f'{kept}\n\nSTIRRED = "{word}"\n')
+
     def require(self, number: int) -> None:
         """Change the requirements by one package: its release with this number."""
         path = self.folder / "requirements.txt"

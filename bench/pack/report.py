@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 
 from bench.pack import chart
-from bench.pack.case import BUILDKIT, BY_APT, CRAFT, EDITED, LOAD, PACK, Samples
+from bench.pack.case import BUILDKIT, BY_APT, CRAFT, EDITED, LOAD, PACK, STIRRED, Samples
 from bench.pack.project import ROOT
 from bench.pack.serving import ALONE, BY_HAND, EMBEDDED, IN_DOCKER, REPLACED
 
@@ -37,6 +37,7 @@ COMPARISONS = (
     Comparison("nothing changed", LOAD, BUILDKIT),
     Comparison("one app file changed", LOAD, BUILDKIT, 1.5),
     Comparison("one app file changed", PACK, BUILDKIT),
+    Comparison(STIRRED, LOAD, BUILDKIT, 1.5),
     Comparison(EDITED, IN_DOCKER, REPLACED, 1.0),
     Comparison(EDITED, EMBEDDED, REPLACED, 0.5),
     Comparison(EDITED, IN_DOCKER, ALONE),
@@ -67,8 +68,8 @@ LIMITS = {
 _WHAT = """\
 | side | what it does |
 |---|---|
-| rockery pack | `rockery pack`: the archive and the bills of materials on disk, the app \
-imported once |
+| rockery pack | `rockery pack`: the archive and the bills of materials on disk; the app imported \
+with the rock's Python, unless nothing has changed of what its last import ran and read |
 | rockery pack --load | that, and the image in the engine |
 | BuildKit | `docker build` with the Dockerfile in `bench/pack`: a base image of the rock's own \
 layers (Python's runtime, Pebble, the exporter), the packages by uv into it with its cache mounted \
@@ -82,6 +83,11 @@ its caches mounted: for first builds, where rockery makes the runtime from packa
 | BuildKit, docker run | `docker build`, `docker rm -f` of the old container, `docker run` with \
 Pebble, the exporter and Gunicorn |
 | BuildKit, docker run of gunicorn alone | the same image with Gunicorn and nothing else |
+
+One app file changed: a string in a function that requests alone run, so that rockery compares and
+doesn't import; "in what its import runs" is a line of the module itself, and then it imports.
+The first pack of a second project with the same requirements: BuildKit finds the layer of the
+packages in its cache and has nothing to do but copy the app; with others both install.
 
 craft-parts installs everything anew whenever a file of the project changes, as rockcraft does: it
 takes part in one round of these cases. Each side has a copy of the project, and changes it in

@@ -51,8 +51,8 @@ _MORE = {
 It waits until the app answers, copies its log to standard output, and on Ctrl-C lets running
 requests finish before it ends. With `--watch` each save is packed and takes the place of what
 runs, on the same port. The new rock is not imported first: it is started, and where it doesn't
-answer, the import says why and the one before serves again. The one that is replaced gets a
-second to finish. While you write there is one worker, unless `--env WEB_CONCURRENCY=N` says
+answer, the import says why and the one before serves again. The one that is replaced is
+ended at once, so that the new one can begin. While you write there is one worker, unless `--env WEB_CONCURRENCY=N` says
 otherwise. On file systems that tell of no changes (a network's), the project is looked at
 every two seconds.
 """,
