@@ -39,7 +39,10 @@ def installed(store: Store, site: Path, interpreter: Path, packages: str) -> Non
     for record in sorted(site.glob("*.dist-info/RECORD")):
         modules = [path for path in _listed(record, site) if path.suffix == ".py"]
         owned.update(modules)
-        inputs = [hashlib.sha256(record.read_bytes()).hexdigest(), packages, str(interpreter)]
+        # Which modules ship is a matter of rules and wishes too.
+        there = sorted(str(path.relative_to(site)) for path in modules)
+        digest = hashlib.sha256(record.read_bytes()).hexdigest()
+        inputs = [digest, there, packages, str(interpreter)]
         name = key("bytecode of a distribution", _RECIPE, inputs)
         made = store.get("trees", name)
         if made is None:

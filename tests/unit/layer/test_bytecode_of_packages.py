@@ -39,6 +39,17 @@ def test_it_is_what_compiling_all_makes(tmp_path: Path) -> None:
     assert found[0] != found[1] == found[2]
 
 
+def test_what_does_not_ship_is_not_compiled(tmp_path: Path) -> None:
+    store, python = Store(tmp_path / "store"), Path(sys.executable)
+    for name, gone in (("one", None), ("two", "a.py"), ("three", None)):
+        install(tmp_path / name, "a", "A = 1\n", "x")
+        if gone:
+            (tmp_path / name / gone).unlink()
+        bytecode.installed(store, tmp_path / name, python, "/packages")
+    assert compiled(tmp_path / "one") == compiled(tmp_path / "three") != {}
+    assert compiled(tmp_path / "two") == {}
+
+
 def test_a_known_distribution_is_not_compiled_again(tmp_path: Path) -> None:
     store, python = Store(tmp_path / "store"), Path(sys.executable)
     install(tmp_path / "one", "a", "A = 1\n", "x")
