@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
@@ -232,8 +233,9 @@ def pack(options: Namespace, screen: Screen) -> int:
     folder = wishes.output(options)
     store = Store(default_root())
     documents = []
-    with store.use():
-        for outcome in packing.rocks(options, screen, store):
+    making = packing.rocks(options, screen, store)
+    with store.use(), contextlib.closing(making):
+        for outcome in making:
             # Of several the engine gets the one that runs here: all have one name.
             own = outcome.image.settings.architecture == host_architecture()
             loads = options.load and (outcome.alone or own)

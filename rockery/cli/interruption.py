@@ -10,17 +10,17 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import time
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Callable
+
+from rockery import processes
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-#: Seconds that programs have to tidy up after themselves (go removes its work folder).
-_PATIENCE = 2.0
-
 #: Processes that a signal to this one does not end.
 _spared: set[int] = set()
+
+#: What is done first of all.
+_before: list[Callable[[], object]] = []
 
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -45,46 +45,20 @@ def spare(process: int | None) -> None:
         _spared.add(process)
 
 
-def descendants() -> list[int]:
-    """Return the ids of all processes below this one; ended ones that nobody reaped count not."""
-    children: dict[int, list[int]] = {}
-    for name in os.listdir("/proc"):  # noqa: PTH208 - only the names, and many of them
-        if not name.isdigit():
-            continue
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            # The program's name, in parentheses, may itself contain anything.
-            fields = Path("/proc", name, "stat").read_bytes().rpartition(b")")[2].split()
-            if fields[0] != b"Z":
-                children.setdefault(int(fields[1]), []).append(int(name))
-    found: list[int] = []
-    waiting = [os.getpid()]
-    while waiting:
-        below = [p for p in children.get(waiting.pop(), []) if p not in _spared]
-        found += below
-        waiting += below
-    return found
+def first(act: Callable[[], object]) -> None:
+    """Do this before the programs are ended: whoever waits for one starts no other instead."""
+    _before[:] = [act]
 
 
 def _interrupt(_number: int, _frame: object) -> None:
     for number in _SIGNALS:  # tidying up is not interrupted
         signal.signal(number, signal.SIG_IGN)
     _adopt_orphans()
-    _end(descendants(), signal.SIGINT)
-    deadline = time.monotonic() + _PATIENCE
-    while left := descendants():
-        if time.monotonic() > deadline:
-            _end(left, signal.SIGKILL)
-        if time.monotonic() > deadline + 1:
-            break
-        time.sleep(0.01)
+    for act in _before:
+        act()
+    processes.end(lambda: processes.below([os.getpid()], _spared))
     # Only now, when nobody writes into them any more, are folders tidied up.
     raise KeyboardInterrupt
-
-
-def _end(processes: Iterable[int], number: int) -> None:
-    for process in processes:
-        with contextlib.suppress(OSError):
-            os.kill(process, number)
 
 
 def _adopt_orphans() -> None:

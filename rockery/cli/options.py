@@ -210,7 +210,7 @@ def parser(
     )
     pack = command("pack", "make the rock", "pack --load")
     _packing(pack, platform)
-    _verifying(pack)
+    _making(pack)
     _json(pack)
     pack.add_argument(
         "--output", "-o", metavar="DIR", type=Path, help="where the .rock goes (default: here)"
@@ -280,7 +280,7 @@ def parser(
     for name, about in rockcraft.STEPS.items():
         step = command(name, about, hidden=True)
         _packing(step, platform)
-        _verifying(step)
+        _making(step)
         rockcraft.add_options(step)
         step.set_defaults(command=commands.step, step=name)
     for name in rockcraft.REFUSED:
@@ -358,7 +358,14 @@ def _migrate(migrate: argparse.ArgumentParser) -> None:
     )
 
 
-def _verifying(parser: argparse.ArgumentParser) -> None:
+def _making(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--jobs",
+        "-j",
+        metavar="N",
+        type=quantities.number,
+        help="how many layers are made at once (default: as many as there are processors)",
+    )
     parser.add_argument(
         "--no-verify", action="store_true", help="don't import the app before publishing"
     )
@@ -372,7 +379,7 @@ def _verifying(parser: argparse.ArgumentParser) -> None:
 
 def _run(run: argparse.ArgumentParser, platform: str | None) -> None:
     _packing(run, platform)
-    _verifying(run)
+    _making(run)
     run.add_argument("--watch", action="store_true", help="pack and start again on every save")
     run.add_argument(
         "--port", type=int, default=8000, metavar="N", help="where the app answers (default: 8000)"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rockery.cli import rockcraft, wishes
+from rockery.cli import interruption, rockcraft, wishes
 from rockery.cli.screen import Screen
 from rockery.errors import Problem
 from rockery.store import Digests, Store
@@ -16,7 +16,7 @@ from rockery.store.damage import DamagedLayerError
 
 if TYPE_CHECKING:
     from rockery.image import Image
-    from rockery.pack import Outcome
+    from rockery.pack import Outcome, Prepared, Watcher
 
 
 #: How often damaged layers are made anew before the disk is given up.
@@ -28,7 +28,8 @@ class Noted:
 
     def __init__(self, screen: Screen) -> None:
         self.notes: list[Problem] = []
-        self.step, self.done, self.say = screen.step, screen.done, screen.say
+        self.step, self.ended, self.done = screen.step, screen.ended, screen.done
+        self.say = screen.say
         self._screen = screen
 
     def note(self, problem: Problem) -> None:
@@ -50,7 +51,7 @@ def rocks(
     *,
     every: bool = True,
     verify: bool = True,
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, None]:
     """Pack the project for the platform that is asked for, else for ``every`` one of its own.
 
     Where nothing has changed since the last pack, what that came to is the answer.
@@ -77,6 +78,7 @@ def rocks(
             yield amended
             return
     from rockery.pack import amendment, image, planned, prepare, prepare_all
+    from rockery.pack.jobs import Job, Jobs
 
     files = Digests(store, f"project {asked.folder.resolve()}")
     prepared = prepare_all(asked, files.of) if every else (prepare(asked, files.of),)
@@ -85,21 +87,24 @@ def rocks(
         screen.detail("all parts are made: those that nothing changed cost nothing")
     for note in prepared[0].notes:
         watcher.note(note)
-    for one in prepared:
+    jobs = Jobs(asked.jobs, watcher)
+    interruption.first(jobs.stop)
+
+    def make(one: Prepared) -> Outcome:
         if len(prepared) > 1:
-            screen.say(f"for {one.platform}:")
+            jobs.say(f"for {one.platform}:")
         for left in range(_MOST_DAMAGED, -1, -1):
             try:
-                plan, workshop = planned(one, store, watcher)
+                plan, workshop = planned(one, store, jobs)
                 files.save()
-                made = image(plan, one, workshop, store).image
+                made = image(plan, one, workshop, store, jobs).image
                 break
             except DamagedLayerError as error:
                 if not left:
                     raise
-                _forget(error, screen, store)
+                _forget(error, jobs, store)
         for note in one.parts.notes:
-            watcher.note(note)
+            jobs.note(note)
         said = plan.document()
         name, version, platform = plan.rock.name, plan.version, plan.platform
         outcome = receipt.Outcome(made, name, version, platform, said, len(prepared) == 1)
@@ -112,7 +117,9 @@ def rocks(
                     amendment.basis, plan, made, one, workshop.ground, watcher.notes
                 ),
             )
-        yield outcome
+        return outcome
+
+    yield from jobs.together([Job(functools.partial(make, one)) for one in prepared])
 
 
 def published(
@@ -138,10 +145,10 @@ def published(
     return outcome, *written(outcome, folder, screen, store)
 
 
-def _forget(error: DamagedLayerError, screen: Screen, store: Store) -> None:
+def _forget(error: DamagedLayerError, watcher: Watcher, store: Store) -> None:
     """Remove damaged layers, so that they are made anew, and say so."""
     for key, title in error.layers.items():
-        screen.note(
+        watcher.note(
             Problem(
                 f"the disk has damaged the stored layer {title!r}: it is made anew",
                 "damaged-layer",

@@ -21,6 +21,17 @@ def age(text: str) -> float:
     return float(found[1]) * _AGES[found[2]]
 
 
+def number(text: str) -> int:
+    """Return a number from 1 on.
+
+    Raises:
+        ArgumentTypeError: it is none.
+    """
+    if not (text.isascii() and text.isdecimal() and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+    return int(text)
+
+
 def size(text: str) -> int:
     """Return bytes: "5GB", "500M", "2GiB" (1 GiB is 1024³), "0".
 

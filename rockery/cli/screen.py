@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from _thread import RLock
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
@@ -36,7 +37,9 @@ class Screen:
         self._colour = self._terminal and not os.environ.get("NO_COLOR")
         self._github = os.environ.get("GITHUB_ACTIONS") == "true"
         self._status: Status | None = None
-        self._started: dict[str, float] = {}
+        self._running: list[tuple[str, float]] = []
+        # The one of threading, which costs a quick command more to import than it says.
+        self._lock = RLock()
         self._noted: set[object] = set()
         self.set(quiet=quiet, verbose=verbose, folder=Path())
 
@@ -62,25 +65,28 @@ class Screen:
 
     def step(self, title: str) -> None:
         """Begin a step."""
-        self._started[title] = time.monotonic()
-        if not self._live:
-            if self.verbose:
+        with self._lock:
+            self._running.append((title, time.monotonic()))
+            if self._live:
+                self._show()
+            elif self.verbose:
                 self._line(f"{title} …")
-            return
-        if self._status is None:
-            from rich.console import Console
-            from rich.status import Status
 
-            console = Console(file=self._stream, no_color=not self._colour)
-            self._status = Status("", console=console)
-            self._status.start()
-        from rich.text import Text
+    def ended(self, title: str) -> float:
+        """End a step of which nothing is told, or later; return the seconds that it took."""
+        with self._lock:
+            now = time.monotonic()
+            found = next((one for one in self._running if one[0] == title), None)
+            if found is None:
+                return 0.0
+            self._running.remove(found)
+            if self._status is not None:
+                self._show()
+            return now - found[1]
 
-        self._status.update(Text(title))
-
-    def done(self, title: str, outcome: str) -> None:
-        """End a step: what came of it, and how long it took."""
-        took = time.monotonic() - self._started.pop(title, time.monotonic())
+    def done(self, title: str, outcome: str, took: float | None = None) -> None:
+        """Tell what came of a step and how long it ``took``; without that it ends now."""
+        took = self.ended(title) if took is None else took
         if not self.quiet:
             self._line(_visible(f"{title}: {outcome} ({took:.1f} s)"))
 
@@ -141,17 +147,33 @@ class Screen:
         colour = {"error": "31", "warning": "33", "note": "36"}[grade]
         return f"\x1b[1;{colour}m{grade}\x1b[0m"
 
+    def _show(self) -> None:
+        """Show the steps that are being done, all in one line."""
+        if self._status is None:
+            from rich.console import Console
+            from rich.status import Status
+
+            console = Console(file=self._stream, no_color=not self._colour)
+            self._status = Status("", console=console)
+            self._status.start()
+        from rich.text import Text
+
+        titles = ", ".join(dict.fromkeys(title for title, _ in self._running))
+        self._status.update(Text(titles, no_wrap=True, overflow="ellipsis"))
+
     def _line(self, text: str) -> None:
-        if self._status is not None:
-            self._status.console.print(text, markup=False, highlight=False, soft_wrap=True)
-        else:
-            self._stream.write(f"{text}\n")
-            self._stream.flush()
+        with self._lock:
+            if self._status is not None:
+                self._status.console.print(text, markup=False, highlight=False, soft_wrap=True)
+            else:
+                self._stream.write(f"{text}\n")
+                self._stream.flush()
 
     def _stop(self) -> None:
-        if self._status is not None:
-            self._status.stop()
-            self._status = None
+        with self._lock:
+            if self._status is not None:
+                self._status.stop()
+                self._status = None
 
 
 def _visible(text: str) -> str:

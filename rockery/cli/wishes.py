@@ -38,6 +38,7 @@ def packing(options: argparse.Namespace, *, verify: bool = True) -> Options:
         verify=verify and not getattr(options, "no_verify", False),
         compression=_compression(options.compression),
         keep=tuple(options.keep),
+        jobs=getattr(options, "jobs", None) or len(os.sched_getaffinity(0)),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from rockery.pack import packages
 from rockery.pack.built import craft, files_of
 from rockery.pack.conflicts import changed, check_conflicts, check_unchanged
 from rockery.pack.host import host_architecture
+from rockery.pack.jobs import Job, Jobs
 from rockery.pack.options import Options, Watcher
 from rockery.pack.packages import Packages
 from rockery.pack.python import PythonPackages
@@ -75,17 +77,32 @@ class Workshop:
         self._mtime = mtime
         self._made: dict[str, Layer] = {}
 
-    def build(self, plan: Plan) -> list[Layer]:
-        """Return the plan's layers, making those the store lacks.
+    def build(self, plan: Plan, jobs: Jobs) -> list[Layer]:
+        """Return the plan's layers, making those the store lacks, side by side where that can be.
 
         Raises:
             ProjectError: a package doesn't build, or a file changed meanwhile.
             SurroundingsError: the network, the disk or a tool is at fault.
         """
-        layers = []
-        for planned in plan.layers:
-            layers.append(self._make(planned, self.ground))
-            self._made[planned.title] = layers[-1]
+        lacking: list[int] = []
+        for index, planned in enumerate(plan.layers):
+            found = load(self.store, planned.key)
+            if found is None:
+                lacking.append(index)
+            else:
+                self._made[planned.title] = found
+        together = jobs.together(
+            [
+                Job(
+                    functools.partial(self._make, plan.layers[index], self.ground),
+                    [lacking.index(other) for other in plan.needed_by(index) if other in lacking],
+                )
+                for index in lacking
+            ]
+        )
+        for index, made in zip(lacking, together, strict=True):
+            self._made[plan.layers[index].title] = made
+        layers = [self._made[planned.title] for planned in plan.layers]
         for index, planned in enumerate(plan.layers):
             ground = self._differing_ground(layers, index)
             if ground is not None:

@@ -33,7 +33,8 @@ def craft(
         ProjectError: a script failed.
         SurroundingsError: a package or tool that it builds with isn't on this machine.
     """
-    prepare_host(spec.name, spec.part.build_packages, spec.part.build_snaps, where)
+    with store.lock("host"):  # no two at once may install packages there
+        prepare_host(spec.name, spec.part.build_packages, spec.part.build_snaps, where)
     copy, work = scratch / "project", scratch / "craft"
     work.mkdir()
     build_source.copy(spec.folder, copy)

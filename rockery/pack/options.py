@@ -14,7 +14,10 @@ from rockery.resolution.apt import Mirrors
 
 
 class Options(Record):
-    """The command line's wishes; ``folder`` is the project's."""
+    """The command line's wishes; ``folder`` is the project's.
+
+    ``jobs`` is how many layers are made at once.
+    """
 
     folder: Path
     base: str | None = None
@@ -28,6 +31,7 @@ class Options(Record):
     verify: bool = True
     compression: Compression = field(default_factory=Compression)
     keep: tuple[str, ...] = ()
+    jobs: int = 1
 
 
 class Watcher(Protocol):
@@ -36,8 +40,11 @@ class Watcher(Protocol):
     def step(self, title: str) -> None:
         """Begin a step that may take a while."""
 
-    def done(self, title: str, outcome: str) -> None:
-        """End a step."""
+    def ended(self, title: str) -> float:
+        """End a step of which nothing is told, or later; return the seconds that it took."""
+
+    def done(self, title: str, outcome: str, took: float | None = None) -> None:
+        """Tell what came of a step; it ends now, unless it is said how many seconds it ``took``."""
 
     def say(self, text: str) -> None:
         """Say a sentence, before what takes long."""

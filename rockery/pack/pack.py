@@ -16,6 +16,7 @@ from rockery.image import Image, assemble
 from rockery.pack import lock, remains, verification
 from rockery.pack.act import Workshop
 from rockery.pack.host import host_architecture
+from rockery.pack.jobs import Jobs
 from rockery.pack.memory import recall, remember
 from rockery.pack.options import Options, Watcher
 from rockery.pack.packages import Packages, resolve
@@ -346,14 +347,14 @@ def _check_required(prepared: Prepared, resolved: python.PythonResolution) -> No
         raise ProjectError(*problems)
 
 
-def image(plan: Plan, prepared: Prepared, workshop: Workshop, store: Store) -> Packed:
+def image(plan: Plan, prepared: Prepared, workshop: Workshop, store: Store, jobs: Jobs) -> Packed:
     """Make the plan's missing layers, assemble the image and verify its application.
 
     Raises:
         ProjectError: two parts ship different files at one path, a program that a service
             names isn't in the rock, or the application can't be imported.
     """
-    layers = workshop.build(plan)
+    layers = workshop.build(plan, jobs)
     configuration = settings(plan.rock, plan.version, plan.architecture)
     made = assemble(layers, configuration, plan.mtime)
     options = prepared.options

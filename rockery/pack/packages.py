@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import shutil
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -53,6 +54,7 @@ class Packages:
         self._watcher = watcher
         self._ground = composing.ground(apt.base, architecture)
         self._full: composing.Composition | None = None
+        self._composing = threading.Lock()
 
     def libc(self) -> tuple[str, str]:
         """Return the numbers of the C library's version: ("2", "36")."""
@@ -130,11 +132,12 @@ class Packages:
 
     def full_base(self) -> composing.Composition:
         """Return the composition of the full base."""
-        if self._full is None:
-            members = self.members(self.resolution.base)
-            self._full = composing.compose_full(self._base, self._architecture, members)
-            self._say(self._full)
-        return self._full
+        with self._composing:  # the layers of the base and of the runtime both want it
+            if self._full is None:
+                members = self.members(self.resolution.base)
+                self._full = composing.compose_full(self._base, self._architecture, members)
+                self._say(self._full)
+            return self._full
 
     def runtime(self, spec: RuntimeSpec, bench: composing.Bench) -> list[Entry]:
         """Return the files of the runtime layer; the target's tools run on ``bench``."""

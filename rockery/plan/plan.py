@@ -75,6 +75,25 @@ class Plan:
     layers: tuple[PlannedLayer, ...]
     mtime: int
 
+    def needed_by(self, position: int) -> tuple[int, ...]:
+        """Return the positions of the layers that making the one at ``position`` wants there.
+
+        The rock's own Python installs and compiles, from the base and the runtime; scripts see
+        what the parts before theirs made, and a bill tells what the layers hold.
+        """
+        spec = self.layers[position].spec
+        scripts = spec.script if isinstance(spec, DependenciesSpec) else spec
+        titles = scripts.after if isinstance(scripts, BuiltSpec | BillSpec) else ()
+        by_python = isinstance(spec, DependenciesSpec | ProjectSpec) or (
+            isinstance(spec, FilesSpec) and spec.compiled_for is not None
+        )
+        kinds = ("base", "runtime") if by_python else ()
+        return tuple(
+            below
+            for below, layer in enumerate(self.layers[:position])
+            if layer.title in titles or layer.kind in kinds
+        )
+
     def document(self) -> dict[str, Any]:
         """Return the plan as JSON data, for ``--json`` and for the next plan's reasons."""
         return {

@@ -64,13 +64,13 @@ class Digests:
     def save(self) -> None:
         """Keep what was asked for; a store that can't be written stays as it is."""
         known = self._index()
-        if all(known.get(name) == line for name, line in self._used.items()):
+        if all(known.get(name) == line for name, line in list(self._used.items())):
             return
         with (
             contextlib.suppress(SurroundingsError),
             self._store.put("digests", self._key, replace=True) as folder,
         ):
-            (folder / "index.json").write_text(json.dumps(self._used))
+            (folder / "index.json").write_text(json.dumps(dict(self._used)))
         self._known = dict(self._used)
 
     def _index(self) -> dict[str, str]:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from rockery.store import disk
+
+#: Seconds between two looks at whether another has released a lock. The kernel would wait
+#: itself, but only the main thread would wake for Ctrl-C.
+_LOOK = 0.01
 
 
 @contextlib.contextmanager
@@ -25,7 +30,7 @@ def hold(path: Path, root: Path, *, shared: bool = False, wait: bool = True) -> 
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(descriptor, how)
+            _take(descriptor, how)
             if _is_at(descriptor, path):
                 yield
                 return
@@ -42,11 +47,24 @@ def own(folder: Path, *, wait: bool) -> int:
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        _take(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except OSError:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def _take(descriptor: int, how: int) -> None:
+    """Lock an open file; waiting for it can be interrupted, in every thread."""
+    while True:
+        try:
+            fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if how & fcntl.LOCK_NB:
+                raise
+            time.sleep(_LOOK)
+        else:
+            return
 
 
 def _is_at(descriptor: int, path: Path) -> bool:

@@ -36,3 +36,10 @@ def test_no_ages(text: str) -> None:
 def test_no_sizes(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="no size"):
         quantities.size(text)
+
+
+def test_numbers_from_1_on() -> None:
+    assert quantities.number("12") == 12
+    for text in ("0", "-1", "1.5", "", "two", "²"):
+        with pytest.raises(argparse.ArgumentTypeError, match="no number"):
+            quantities.number(text)

@@ -45,6 +45,15 @@ def test_a_log_has_plain_lines() -> None:
     )
 
 
+def test_a_step_that_is_told_of_later_has_its_own_time() -> None:
+    shown, stream = screen()
+    with shown:
+        shown.step("making it")
+        assert shown.ended("making it") < 1
+        shown.done("making it", "made", 62.04)
+    assert stream.getvalue() == "making it: made (62.0 s)\n"
+
+
 def test_quiet_says_only_what_is_wrong() -> None:
     shown, stream = screen(quiet=True, verbose=True)
     shown.step("a")
@@ -89,13 +98,16 @@ def test_annotations(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 PROGRAM = """
-import sys
+import sys, time
 from rockery.cli.screen import Screen
 from rockery.cli import result
 from rockery.errors import Problem
 with Screen(quiet=False, verbose=False) as screen:
     screen.step("making [it]")
+    screen.step("and that")
+    time.sleep(0.3)
     screen.done("making [it]", "made [x]")
+    time.sleep(0.3)
     screen.problems([Problem("cannot [y]", "z")])
 result.table(("head", "other"), [("one [a]", "two")])
 """
@@ -131,6 +143,10 @@ def test_a_terminal_moves_and_has_colours() -> None:
     shown = on_terminal()
     assert "\x1b[1;31merror\x1b[0m: cannot [y]" in shown
     assert "making [it]: made [x] (" in shown
+    before, after = shown.split("made [x]")
+    assert "making [it], and that" in before
+    assert "and that" in after
+    assert "making [it]" not in after
     assert "\x1b[?25h" in shown, "the cursor is back"
     assert "one [a]" in shown
 

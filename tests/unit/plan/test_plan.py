@@ -119,6 +119,27 @@ def test_bytecode_follows_from_the_python_that_made_it(project: Path, tmp_path: 
     assert one["mapping"] == other["mapping"]
 
 
+def test_what_must_be_there_first(project: Path, tmp_path: Path) -> None:
+    """The launcher's bytecode wants the rock's Python, scripts the parts that they come after."""
+    script = {"plugin": "nil", "override-build": "true"}
+    parts = {
+        "late": script | {"after": ["early"]},
+        "launcher": {"plugin": "dump", "source": "$ROCKERY_DATA/server"},
+        "early": script,
+        "app": DATA["parts"]["app"],
+    }
+    planned = _plan(project, DATA | {"parts": parts}, Store(tmp_path / "store"))
+    titles = [layer.title for layer in planned.layers]
+    needed = {
+        title: {titles[other] for other in planned.needed_by(position)}
+        for position, title in enumerate(titles)
+    }
+    assert needed["launcher"] == {"runtime of debian@12"}
+    assert needed["late"] == {"early"}
+    assert needed["early"] == needed["app"] == needed["configuration"] == set()
+    assert needed["bill of materials"] > {"runtime of debian@12", "late", "early"}
+
+
 def test_a_reason_names_what_changed(project: Path, tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     assert _app(_plan(project, DATA, store)).reason == "not made yet"
