@@ -299,7 +299,10 @@ def _look(found: Report, shown: Member) -> None:
         pinned = re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^ ;\\\s]+)", shown.text(), re.M)
         found.python |= dict(pinned)
     elif member.name == ".rock/left-out.json":
-        found.left_out |= json.loads(shown.text())
+        found.left_out |= {
+            str(package): {str(kind): (int(files), int(size)) for kind, (files, size) in of.items()}
+            for package, of in json.loads(shown.text()).items()
+        }
     elif name == "WHEEL" and folder.endswith(".dist-info"):
         # An index takes no wheel for "linux" alone (PEP 513): only a build makes one.
         if re.search(r"^Tag: \S+-linux_\w+\s*$", shown.text(), re.M):

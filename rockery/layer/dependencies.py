@@ -26,7 +26,7 @@ from rockery.layer.entry import Content, Entry, Inline, Stored, file, read
 from rockery.resolution.python import PythonResolution, PythonTarget
 
 #: Raise it when the code below makes other bytes from the same inputs.
-RECIPE = 4
+RECIPE = 5
 
 #: How uv says what it builds with (0.5 to 0.9).
 _BUILT_WITH = re.compile(r"Installing build requirement: ([A-Za-z0-9._-]+)==([^\s,]+)")

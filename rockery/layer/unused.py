@@ -1,8 +1,8 @@
 """What of installed Python packages never runs in a rock, by rules that break nothing.
 
-Suites of tests, and sources of what is there compiled. Whatever may be read by something that
-runs stays: a rule that breaks one app costs more than it frees. What was measured, and what is
-left alone on purpose, stands in ``docs/size.md``.
+Suites of tests, sources of what is there compiled, data for debuggers. Whatever may be read by
+something that runs stays: a rule that breaks one app costs more than it frees. What was measured,
+and what is left alone on purpose, stands in ``docs/size.md``.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rockery.glob import matcher
+from rockery.layer import debug_data
 from rockery.layer.entry import Entry, file
 
 #: Where a rock says what was left out: files and bytes, by kind, by the package's folder.
@@ -47,12 +48,19 @@ def remove(site: Path, keep: Sequence[str]) -> Iterator[Entry]:
     """
     kept = matcher([form for glob in keep for form in _forms(glob)])
     found: dict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
-    for path, kind in _unused(site).items():
-        if kept(path):
-            continue
+
+    def count(path: str, kind: str, bytes_: int) -> None:
         files, size = found[_top(path)].get(kind, (0, 0))
-        found[_top(path)][kind] = files + 1, size + (site / path).stat().st_size
-        (site / path).unlink()
+        found[_top(path)][kind] = files + 1, size + bytes_
+
+    for path, kind in _unused(site).items():
+        if not kept(path):
+            count(path, kind, (site / path).stat().st_size)
+            (site / path).unlink()
+    for file_ in sorted(site.rglob("*.so*")):
+        path = file_.relative_to(site).as_posix()
+        if not kept(path) and file_.is_file() and (blanked := debug_data.blank(file_)):
+            count(path, "debugging data", blanked)
     if found:
         yield file(LIST, json.dumps(found, indent=1, sort_keys=True) + "\n")
 

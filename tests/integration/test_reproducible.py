@@ -46,7 +46,7 @@ def reachable() -> Iterator[Path]:
         yield folder
 
 
-def test_two_stores_folders_users_umasks_and_locales(
+def test_two_stores_folders_users_umasks_locales_and_numbers_of_cores(
     tmp_path: Path, reachable: Path, shared: Shared
 ) -> None:
     one = Attempt(tmp_path / "one" / "hello", shared(tmp_path / "one" / "store"))
@@ -65,7 +65,7 @@ def test_two_stores_folders_users_umasks_and_locales(
     give(reachable)
     done = two.run(
         "pack",
-        prefix=["sh", "-c", 'umask 077; exec "$@"', "sh"],
+        prefix=["taskset", "-c", "0", "sh", "-c", 'umask 077; exec "$@"', "sh"],
         rockery=as_nobody(),
         env={
             "HOME": str(reachable),

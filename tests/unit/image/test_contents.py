@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from small_rock import SETTINGS, small_rock
 
+from rockery.errors import UsageError
 from rockery.image import ImageSettings
 from rockery.image.contents import Difference, contents, differences, size_document, size_rows
 from rockery.layer import Entry, directory, file, symlink
@@ -55,6 +56,12 @@ def test_what_was_left_out_of_packages(tmp_path: Path) -> None:
     assert told["left_out"] == [{"package": "numpy", "kind": "tests", "files": 3, "size": 5000}]
     head, rows = list(size_rows(told))[-1]
     assert (head[0], rows) == ("left out of Python packages", [("numpy", 5000, "tests")])
+
+
+def test_a_list_of_another_form_is_no_rock_of_ours(tmp_path: Path) -> None:
+    above = [file(".rock/left-out.json", '{"numpy": {"tests": 3}}')]
+    with pytest.raises(UsageError, match="it is no whole rock"):
+        contents(rock(tmp_path, "one", above))
 
 
 def test_what_was_compiled_by_whoever_packed_is_named(tmp_path: Path) -> None:
