@@ -94,14 +94,14 @@ class Workshop:
         together = jobs.together(
             [
                 Job(
-                    functools.partial(self._make, plan.layers[index], self.ground),
+                    functools.partial(self._keep_made, plan.layers[index]),
                     [lacking.index(other) for other in plan.needed_by(index) if other in lacking],
                 )
                 for index in lacking
             ]
         )
-        for index, made in zip(lacking, together, strict=True):
-            self._made[plan.layers[index].title] = made
+        for _ in together:
+            pass
         layers = [self._made[planned.title] for planned in plan.layers]
         for index, planned in enumerate(plan.layers):
             ground = self._differing_ground(layers, index)
@@ -146,6 +146,10 @@ class Workshop:
         return Workshop(
             self.store, self.options, parts, architecture, self.watcher, found, self._mtime
         )
+
+    def _keep_made(self, planned: PlannedLayer) -> None:
+        """Make a layer for all that is made after it, which may begin before anybody looks."""
+        self._made[planned.title] = self._make(planned, self.ground)
 
     def _make(self, planned: PlannedLayer, ground: Ground) -> Layer:
         key, content = planned.key, planned.content

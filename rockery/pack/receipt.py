@@ -269,6 +269,7 @@ def _key(options: Options, *, every: bool) -> str:
         # Without the network the same comes out, and with --refresh there is no receipt.
         "offline": False,
         "refresh": False,
+        "jobs": 1,  # whatever their number
     }
     text = json.dumps(asked, sort_keys=True, default=repr)
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
