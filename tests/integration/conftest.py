@@ -4,7 +4,8 @@ Environment:
 
 ``ROCKERY_TEST_STORE``
     a folder to use as the store, so that the next run finds what this one made;
-    without it the store lives as long as the session.
+    without it the store lives as long as the session. Where several processes run tests,
+    each has a copy.
 ``CI``
     with ``true``, a missing engine or tool fails the tests that need it.
 """
@@ -30,6 +31,14 @@ from surroundings import EXAMPLES, ROOT, Rockery, missing
 from rockery.component import Binaries, component
 from rockery.layer.layer import key
 from rockery.store import Store
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what uses the engine, which only one test at a time may do: see scripts/test."""
+    for item in items:
+        if "engine" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.engine)
+
 
 # ---------------------------------------------------------------- engine and command line
 
@@ -58,7 +67,16 @@ def engine(_engine: docker.DockerClient | docker.errors.DockerException) -> dock
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The store of all tests in this session."""
     given = os.environ.get("ROCKERY_TEST_STORE")
-    return Path(given).absolute() if given else tmp_path_factory.mktemp("store")
+    if given and "PYTEST_XDIST_WORKER" not in os.environ:
+        return Path(given).absolute()
+    own = tmp_path_factory.mktemp("store")
+    for kind in Path(given).iterdir() if given and Path(given).is_dir() else ():
+        if kind.name in ("locks", "tmp"):
+            continue
+        # Nothing in a store is ever written again, so links do; but apt locks its files.
+        link = kind.name != "indexes" and kind.stat().st_dev == own.stat().st_dev
+        subprocess.run(["cp", "-al" if link else "-a", kind, own], check=True)
+    return own
 
 
 @pytest.fixture(scope="session")

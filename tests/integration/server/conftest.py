@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import re
@@ -45,19 +46,22 @@ REQUIREMENTS = [
 @pytest.fixture(scope="session")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Return the interpreter of an environment with this version of Gunicorn."""
-    made: dict[str, Path] = {}
+    base = tmp_path_factory.getbasetemp()
+    # Of several processes that run tests, each has a folder of its own in the same one.
+    folder = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
     def environment(gunicorn: str) -> Path:
-        if gunicorn not in made:
-            folder = tmp_path_factory.mktemp("gunicorn") / gunicorn
-            uv = find_uv_bin()
-            subprocess.run([uv, "venv", "-q", "-p", sys.executable, folder], check=True)
-            wanted = [f"gunicorn=={gunicorn}", *EXTRA.get(gunicorn, []), *REQUIREMENTS]
-            subprocess.run(
-                [uv, "pip", "install", "-q", "-p", folder / "bin/python", *wanted], check=True
-            )
-            made[gunicorn] = folder / "bin/python"
-        return made[gunicorn]
+        made = folder / f"gunicorn-{gunicorn}"
+        with (folder / f"{made.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (made / "whole").exists():
+                uv, interpreter = find_uv_bin(), made / "bin/python"
+                subprocess.run([uv, "venv", "-q", "-p", sys.executable, made], check=True)
+                wanted = [f"gunicorn=={gunicorn}", *EXTRA.get(gunicorn, []), *REQUIREMENTS]
+                install = [uv, "pip", "install", "-q", "-p", interpreter, *wanted]
+                subprocess.run(install, check=True)
+                (made / "whole").touch()
+        return made / "bin/python"
 
     return environment
 

@@ -107,12 +107,16 @@ def test_counts_survive_the_exporter(worker: str, serve: Serve, exporter: Start)
     assert "Traceback" not in server.log
 
 
+@pytest.mark.parametrize("number", [300, pytest.param(1500, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("worker", WORKERS)
-def test_recycled_workers_lose_no_count(worker: str, serve: Serve, exporter: Start) -> None:
+def test_recycled_workers_lose_no_count(
+    worker: str, number: int, serve: Serve, exporter: Start
+) -> None:
     metrics = exporter(framework(worker))
     server = serve(NEWEST, worker, "--workers=2", "--max-requests=100", exporter=metrics)
-    answered = load(server, 1500)
+    answered = load(server, number)
     server.stop()
+    assert server.log.count("Booting worker") > 2, "workers were recycled"
     until(lambda: observed(metrics.metrics()) >= answered, "all answers are seen")
     assert statuses(metrics.metrics()) == {"200": answered}
 

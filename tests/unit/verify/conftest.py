@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import re
 import shutil
@@ -16,6 +17,18 @@ from pathlib import Path
 import pytest
 
 from rockery.verify import merged
+
+_PR_SET_CHILD_SUBREAPER = 36
+
+_HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have one process run them all: what one leaves behind another would see."""
+    for item in items:
+        if item.path.is_relative_to(_HERE):
+            item.add_marker(pytest.mark.xdist_group("verify"))
+
 
 _FOLDERS = ("bin", "lib", "lib64", "sbin")
 _EXTRA = ("libgcc-s1", "libstdc++6", "zlib1g", "libexpat1")
@@ -164,16 +177,26 @@ def snapshot() -> Callable[..., list[tuple[object, ...]]]:
     return take
 
 
-def _processes() -> set[tuple[str, str]]:
-    """Return (id, command line) of everything that runs our keeper or a probe."""
-    found = set()
+def _processes() -> set[tuple[int, str]]:
+    """Return (id, command line) of all below this process that runs our keeper or a probe."""
+    parents, commands = {}, {}
     for process in Path("/proc").iterdir():
         if process.name.isdigit():
             with contextlib.suppress(OSError):
-                command = (process / "cmdline").read_bytes()
-                if b"keeper.py" in command or b"rockery probe" in command:
-                    found.add((process.name, command[:80].decode(errors="replace")))
-    return found
+                fields = (process / "stat").read_bytes().rpartition(b")")[2].split()
+                parents[int(process.name)] = int(fields[1])
+                commands[int(process.name)] = (process / "cmdline").read_bytes()
+
+    def is_ours(process: int) -> bool:
+        while process not in (0, os.getpid()):
+            process = parents.get(process, 0)
+        return process != 0
+
+    return {
+        (process, command[:80].decode(errors="replace"))
+        for process, command in commands.items()
+        if (b"keeper.py" in command or b"rockery probe" in command) and is_ours(process)
+    }
 
 
 def _mounts() -> set[str]:
@@ -183,20 +206,32 @@ def _mounts() -> set[str]:
     return {line for line in own if "rockery-" in line or "overlay" in line}
 
 
-def _folders() -> set[Path]:
-    return set(Path(tempfile.gettempdir()).glob("rockery-v*"))
+@pytest.fixture(scope="session")
+def own_folder() -> Iterator[Path]:
+    """A folder for temporary files, which other processes that run tests don't use."""
+    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        Path(name).chmod(0o1777)
+        patch.setenv("TMPDIR", name)
+        patch.setattr(tempfile, "tempdir", name)
+        yield Path(name)
+
+
+@pytest.fixture(scope="session")
+def _adopting() -> None:
+    """Have processes whose parents end become children of this one."""
+    assert ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
 
 
 @pytest.fixture(autouse=True)
-def nothing_left_behind() -> Iterator[None]:
+def nothing_left_behind(own_folder: Path, _adopting: None) -> Iterator[None]:
     """No process, no mount and no folder stays after any test."""
 
     def seen() -> set[object]:
-        return {*_processes(), *_mounts(), *_folders()}
+        return {*_processes(), *_mounts(), *own_folder.glob("rockery-v*")}
 
     before = seen()
     yield
-    # A keeper whose caller was killed takes a moment; another test run on this machine longer.
+    # A keeper whose caller was killed takes a moment.
     deadline = time.monotonic() + 10
     while (left := seen() - before) and time.monotonic() < deadline:
         time.sleep(0.02)
