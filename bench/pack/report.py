@@ -133,9 +133,7 @@ measurement began.
 Medians, with the least and the most.
 
 {times}
-![Seconds, flask-hello](results/flask-hello.svg)
-![Seconds, scikit](results/scikit.svg)
-![Growth with the app's files](results/growth.svg)
+{_charts(samples)}
 
 ## What each side does
 
@@ -176,6 +174,14 @@ def _figures(samples: Samples) -> tuple[str, bool]:
     return "\n".join(rows) + "\n", kept
 
 
+def _charts(samples: Samples) -> str:
+    """Return the links to what :func:`write` draws."""
+    drawn = {name: f"Seconds, {name}" for name in samples.seconds}
+    if _growth(list(samples.seconds.values())):
+        drawn["growth"] = "Growth with the app's files"
+    return "\n".join(f"![{title}](results/{name}.svg)" for name, title in drawn.items())
+
+
 def _runs(samples: Samples) -> tuple[str, bool]:
     rows = ["| case | day | rounds | seconds | load |", "|" + "---|" * 5]
     ended = True
@@ -213,7 +219,7 @@ def write(samples: Samples, engine: str) -> None:
         if whole:
             drawn = chart.bars(f"Seconds, {project}", whole, "s")
             (_CHARTS / f"{project}.svg").write_text(drawn)
-    if growth := _growth(samples.seconds.values()):
+    if growth := _growth(list(samples.seconds.values())):
         drawn = chart.lines("Growth with the app", growth, "files of 4 KB beside the app", "s")
         (_CHARTS / "growth.svg").write_text(drawn)
     document = asdict(samples)
