@@ -125,7 +125,8 @@ is in [EXPAND.md](EXPAND.md).
 
 When each case was measured, the rounds that were asked for (a case of minutes takes half as many,
 or one), what it took with all that isn't timed, and the machine's load (median) as each
-measurement began.
+measurement began. Above the number of CPUs others used the machine: then the seconds say little,
+and the ratios, whose sides took turns, something.
 
 {runs}
 ## Seconds
