@@ -36,6 +36,9 @@ LEVELS = {"gzip": range(1, 10), "zstd": range(1, 20)}
 #: runtime from 14.0 MB to 13.9 for twice the time, and 15 adds nothing but three times more.
 _USUAL = {"gzip": (9, 6), "zstd": (12, 9)}
 
+#: The last of zstd's levels whose threads hold less than some 100 MB each.
+_QUICK = 12
+
 #: The kinds of layers that last: many projects share them, and none changes by editing one.
 _LASTING = ("base", "runtime", "component")
 
@@ -71,6 +74,11 @@ class Compression(Record):
         if level is not None and int(level) not in levels:
             raise ValueError(f"{method} has levels from {levels[0]} to {levels[-1]} here")
         return cls(method, None if level is None else int(level))
+
+    @property
+    def slow(self) -> bool:
+        """Whether each thread of it holds some 100 MB."""
+        return self.method == "zstd" and (self.level or 0) > _QUICK
 
     def scheme(self, kind: str) -> str:
         """Return the scheme for layers of a kind, such as "runtime"."""
@@ -112,8 +120,7 @@ def compressor(scheme: str) -> Compressor:
     import zstandard
 
     # From one thread on the number of threads doesn't show in the bytes; none is another path.
-    # Each of the slow levels' threads holds some 100 MB.
-    threads = min(_threads(), 2 if int(level) > 12 else _MOST_THREADS)
+    threads = 1 if int(level) > _QUICK else _threads()
     compress = zstandard.ZstdCompressor(level=int(level), threads=threads, write_checksum=True)
     return compress.compressobj()
 
