@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from rockery import sbom
 from rockery.layer import (
     Entry,
     Ground,
@@ -91,6 +93,9 @@ class Workshop:
                 lacking.append(index)
             else:
                 self._made[planned.title] = found
+        if jobs.number > 1 and any(isinstance(plan.layers[i].spec, BillSpec) for i in lacking):
+            # Needed last, by when the processor was free while uv or the network was waited for.
+            threading.Thread(target=sbom.prepare, daemon=True).start()
         together = jobs.together(
             [
                 Job(
@@ -229,7 +234,6 @@ class Workshop:
                 return _planned_entries(spec)
 
     def _bill(self, spec: BillSpec) -> list[Entry]:
-        from rockery import sbom
         from rockery.sbom.gather import gather
         from rockery.sbom.material import Bill
 

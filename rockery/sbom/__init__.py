@@ -1,7 +1,8 @@
 """The bill of materials: what a rock is made of, as an SPDX and as a CycloneDX document.
 
 Importing this costs nothing; the libraries that make the documents are imported by
-:func:`entries`, so never where the layer is in the store.
+:func:`entries`, so never where the layer is in the store. They take most of a second to import,
+so :func:`prepare` may do that while something else is waited for.
 """
 
 from __future__ import annotations
@@ -26,6 +27,14 @@ TITLE = "bill of materials"
 
 #: Where the documents lie in the rock, and how their files beside the rock end.
 DOCUMENTS = {".rock/sbom.spdx.json": ".spdx.json", ".rock/sbom.cdx.json": ".cdx.json"}
+
+
+def prepare() -> None:
+    """Import the libraries that make the documents."""
+    from rockery.sbom import cyclonedx, spdx  # noqa: F401
+    from rockery.sbom.licence import known
+
+    known("MIT")
 
 
 def entries(store: Store, bill: Bill) -> list[Entry]:

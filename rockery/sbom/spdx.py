@@ -8,7 +8,6 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from license_expression import get_spdx_licensing
 from spdx_tools.spdx.model.actor import Actor, ActorType
 from spdx_tools.spdx.model.checksum import Checksum, ChecksumAlgorithm
 from spdx_tools.spdx.model.document import CreationInfo, Document
@@ -23,7 +22,7 @@ from spdx_tools.spdx.model.relationship import Relationship, RelationshipType
 from spdx_tools.spdx.model.spdx_no_assertion import SpdxNoAssertion
 from spdx_tools.spdx.writer.json.json_writer import write_document_to_stream
 
-from rockery.sbom.licence import known
+from rockery.sbom.licence import known, licensing
 from rockery.sbom.material import Bill, Material
 
 _DOCUMENT = "SPDXRef-DOCUMENT"
@@ -40,10 +39,9 @@ _PURPOSES = {
 
 def document(bill: Bill) -> bytes:
     """Return the SPDX document; the same bytes for an equal bill."""
-    licensing = get_spdx_licensing()
     ids = _ids(bill)
-    packages = [_rock(bill, licensing), _system(bill)]
-    packages += [_package(material, ids[material.purl], licensing) for material in bill.materials]
+    packages = [_rock(bill), _system(bill)]
+    packages += [_package(material, ids[material.purl]) for material in bill.materials]
     relationships = [Relationship(_DOCUMENT, RelationshipType.DESCRIBES, _ROCK)]
     relationships += [
         Relationship(_ROCK, RelationshipType.CONTAINS, package.spdx_id) for package in packages[1:]
@@ -78,7 +76,7 @@ def document(bill: Bill) -> bytes:
     return text.encode("utf-8", "replace") + b"\n"
 
 
-def _rock(bill: Bill, licensing: Any) -> Package:
+def _rock(bill: Bill) -> Package:
     declared = known(bill.licence)
     return Package(
         spdx_id=_ROCK,
@@ -87,7 +85,7 @@ def _rock(bill: Bill, licensing: Any) -> Package:
         download_location=SpdxNoAssertion(),
         files_analyzed=False,
         license_concluded=SpdxNoAssertion(),
-        license_declared=licensing.parse(declared) if declared else SpdxNoAssertion(),
+        license_declared=licensing().parse(declared) if declared else SpdxNoAssertion(),
         primary_package_purpose=PackagePurpose.CONTAINER,
     )
 
@@ -106,11 +104,11 @@ def _system(bill: Bill) -> Package:
     )
 
 
-def _package(material: Material, spdx_id: str, licensing: Any) -> Package:
+def _package(material: Material, spdx_id: str) -> Package:
     notes = "\n".join(f"{name}: {value}" for name, value in sorted(material.notes.items()))
     declared: Any = SpdxNoAssertion()
     if material.licence:
-        declared = licensing.parse(material.licence.expression)
+        declared = licensing().parse(material.licence.expression)
     return Package(
         spdx_id=spdx_id,
         name=material.name,
