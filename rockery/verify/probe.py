@@ -324,10 +324,12 @@ class Trail:
             path = arguments[0]
             if isinstance(path, (str, bytes)):
                 path = os.path.join(os.getcwd(), os.fsdecode(path))  # noqa: PTH109, PTH118
-                if path.startswith(self._folder):
-                    caller = sys._getframe(1).f_code.co_filename
-                    importing = path.endswith(".py") and caller.startswith("<frozen importlib")
-                    (self._imported if importing else self._opened).add(path)
+                caller = sys._getframe(1).f_code.co_filename
+                importing = caller.startswith("<frozen importlib")
+                # What Python compiles comes of the module, and is written by a chance name.
+                if path.startswith(self._folder) and not (importing and "/__pycache__/" in path):
+                    module = importing and path.endswith(".py")
+                    (self._imported if module else self._opened).add(path)
         elif event == "object.__getattr__":
             if arguments[1] == "__code__" and not self._busy:
                 caller = sys._getframe(1).f_code.co_filename

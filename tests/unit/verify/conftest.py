@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import re
 import shutil
@@ -19,16 +20,6 @@ import pytest
 from rockery.verify import merged
 
 _PR_SET_CHILD_SUBREAPER = 36
-
-_HERE = Path(__file__).parent
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have one process run them all: what one leaves behind another would see."""
-    for item in items:
-        if item.path.is_relative_to(_HERE):
-            item.add_marker(pytest.mark.xdist_group("verify"))
-
 
 _FOLDERS = ("bin", "lib", "lib64", "sbin")
 _EXTRA = ("libgcc-s1", "libstdc++6", "zlib1g", "libexpat1")
@@ -68,12 +59,25 @@ def cache(pytestconfig: pytest.Config) -> Path:
     return folder
 
 
+@contextlib.contextmanager
+def only_one(cache: Path) -> Iterator[None]:
+    """Wait for other processes of the same test run that make something here."""
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 @pytest.fixture(scope="session")
 def runtime(cache: Path) -> Path:
     """The tree of a runtime layer, made once and kept in pytest's cache."""
     tree = cache / "runtime"
-    if tree.is_dir():
-        return tree
+    with only_one(cache):
+        if not tree.is_dir():
+            _make_runtime(cache, tree)
+    return tree
+
+
+def _make_runtime(cache: Path, tree: Path) -> None:
     if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
         pytest.skip("cannot have a target: no apt-get or dpkg-deb here")
     version = next(
@@ -111,15 +115,19 @@ def runtime(cache: Path) -> Path:
     (made / "etc").mkdir(exist_ok=True)
     (made / "etc/passwd").write_text("_daemon_:x:584792:584792::/var/lib/pebble:/usr/bin/false\n")
     made.rename(tree)
-    return tree
 
 
 @pytest.fixture(scope="session")
 def dependencies(cache: Path, runtime: Path) -> Path:
     """The tree of a dependency layer: Flask, pydantic and others, for the target's Python."""
     tree = cache / "dependencies"
-    if tree.is_dir():
-        return tree
+    with only_one(cache):
+        if not tree.is_dir():
+            _make_dependencies(cache, runtime, tree)
+    return tree
+
+
+def _make_dependencies(cache: Path, runtime: Path, tree: Path) -> None:
     version = (runtime / "usr/bin/python3").readlink().name.removeprefix("python")
     made = cache / f"dependencies.{os.getpid()}"
     done = subprocess.run(
@@ -132,7 +140,6 @@ def dependencies(cache: Path, runtime: Path) -> Path:
         pytest.skip(f"cannot have dependencies: {done.stderr.strip()}")
     _compile(runtime, made)
     made.rename(tree)
-    return tree
 
 
 def _compile(runtime: Path, folder: Path) -> None:

@@ -16,7 +16,8 @@ import pytest
 
 from rockery.verify import Application, Verdict, verify, view
 
-pytestmark = pytest.mark.network
+# One process runs them all: what one leaves behind another would see.
+pytestmark = [pytest.mark.network, pytest.mark.xdist_group("verify")]
 
 Project = Callable[..., Path]
 Check = Callable[..., Verdict]

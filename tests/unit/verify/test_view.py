@@ -14,7 +14,8 @@ import pytest
 
 from rockery.verify import view
 
-pytestmark = pytest.mark.network
+# One process runs them all: what one leaves behind another would see.
+pytestmark = [pytest.mark.network, pytest.mark.xdist_group("verify")]
 
 _ROOT = Path(__file__).parents[3]
 _ENV = {"PATH": "/usr/bin"}
