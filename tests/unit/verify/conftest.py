@@ -200,10 +200,16 @@ def _processes() -> set[tuple[int, str]]:
         return process != 0
 
     return {
-        (process, command[:80].decode(errors="replace"))
+        (process, command.decode(errors="replace"))
         for process, command in commands.items()
         if (b"keeper.py" in command or b"rockery probe" in command) and is_ours(process)
     }
+
+
+@pytest.fixture
+def probes() -> Callable[[], list[int]]:
+    """List the probes that run below this process: other ones are other tests'."""
+    return lambda: [process for process, command in _processes() if "rockery probe" in command]
 
 
 def _mounts() -> set[str]:

@@ -422,7 +422,11 @@ def test_as_an_ordinary_user(allowed: bool, runtime: Path, project: Project) -> 
 
 @pytest.mark.parametrize("isolate", "10")
 def test_nothing_survives_a_killed_caller(
-    isolate: str, runtime: Path, project: Project, tmp_path: Path
+    isolate: str,
+    runtime: Path,
+    project: Project,
+    tmp_path: Path,
+    probes: Callable[[], list[int]],
 ) -> None:
     source = """
         import os, time
@@ -436,11 +440,6 @@ def test_nothing_survives_a_killed_caller(
         [sys.executable, "-c", _PROGRAM, isolate, runtime, tree],
         cwd=_ROOT, env={**os.environ, "TMPDIR": str(tmp_path / "tmp")},
     )  # fmt: skip
-
-    def probes() -> list[str]:
-        commands = (_read(path) for path in Path("/proc").glob("[0-9]*/cmdline"))
-        return [command for command in commands if "rockery probe" in command]
-
     deadline = time.monotonic() + 30
     while len(probes()) < 2 and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -450,13 +449,6 @@ def test_nothing_survives_a_killed_caller(
     while probes() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not probes()
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace")
-    except OSError:
-        return ""
 
 
 def test_an_ordinary_users_trees_may_have_any_name(runtime: Path, tmp_path: Path) -> None:
