@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -29,12 +30,26 @@ class Licence:
 NO_LICENCE = Licence("")
 
 
+# The library completes what it knows while it parses.
+_PARSING = threading.Lock()
+
+
 @functools.cache
-def licensing() -> Any:
-    """Return the library's knowledge of SPDX's list: making it takes a quarter of a second."""
+def _licensing() -> Any:
     from license_expression import get_spdx_licensing
 
     return get_spdx_licensing()
+
+
+def parse(expression: str, *, validate: bool = False) -> Any:
+    """Return an expression as the library has it, in any thread.
+
+    Raises:
+        ExpressionError: with ``validate``, it has other words than SPDX's list.
+        ExpressionParseError: it is none.
+    """
+    with _PARSING:
+        return _licensing().parse(expression, validate=validate)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -45,7 +60,7 @@ def known(text: str) -> str | None:
     if not re.fullmatch(r"[\w.+() -]+", text):
         return None
     try:
-        parsed = licensing().parse(text, validate=True)
+        parsed = parse(text, validate=True)
     except (ExpressionError, ExpressionParseError):
         return None
     expression = "" if parsed is None else str(parsed)
@@ -83,7 +98,7 @@ def _terms(expression: str, word: str) -> list[str]:
     """Return what ``word`` joins in an expression: "A AND B" gives A and B for AND."""
     if not expression:
         return []
-    parsed = licensing().parse(expression)
-    if isinstance(parsed, getattr(licensing(), word)):
+    parsed = parse(expression)
+    if isinstance(parsed, getattr(_licensing(), word)):
         return [str(term) for term in parsed.args]
     return [str(parsed)]

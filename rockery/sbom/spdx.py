@@ -22,7 +22,7 @@ from spdx_tools.spdx.model.relationship import Relationship, RelationshipType
 from spdx_tools.spdx.model.spdx_no_assertion import SpdxNoAssertion
 from spdx_tools.spdx.writer.json.json_writer import write_document_to_stream
 
-from rockery.sbom.licence import known, licensing
+from rockery.sbom.licence import known, parse
 from rockery.sbom.material import Bill, Material
 
 _DOCUMENT = "SPDXRef-DOCUMENT"
@@ -85,7 +85,7 @@ def _rock(bill: Bill) -> Package:
         download_location=SpdxNoAssertion(),
         files_analyzed=False,
         license_concluded=SpdxNoAssertion(),
-        license_declared=licensing().parse(declared) if declared else SpdxNoAssertion(),
+        license_declared=parse(declared) if declared else SpdxNoAssertion(),
         primary_package_purpose=PackagePurpose.CONTAINER,
     )
 
@@ -108,7 +108,7 @@ def _package(material: Material, spdx_id: str) -> Package:
     notes = "\n".join(f"{name}: {value}" for name, value in sorted(material.notes.items()))
     declared: Any = SpdxNoAssertion()
     if material.licence:
-        declared = licensing().parse(material.licence.expression)
+        declared = parse(material.licence.expression)
     return Package(
         spdx_id=spdx_id,
         name=material.name,
