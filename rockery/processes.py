@@ -49,6 +49,15 @@ def started_by(threads: Iterable[int]) -> list[int]:
     return [*started, *below(started)] if started else []
 
 
+def _runs(process: int) -> bool:
+    """Tell whether a process is there and hasn't ended."""
+    try:
+        stat = Path(f"/proc/{process}/stat").read_bytes()
+    except OSError:
+        return False
+    return stat.rpartition(b")")[2].split()[0] != b"Z"
+
+
 def end(find: Callable[[], Collection[int]]) -> None:
     """End the processes that ``find`` gives, and those that they start meanwhile.
 
@@ -56,12 +65,13 @@ def end(find: Callable[[], Collection[int]]) -> None:
     """
     told: set[int] = set()
     deadline = time.monotonic() + _PATIENCE
-    while left := find():
+    # Whose parent ends first is found no more, and goes on if it ignores interruptions.
+    while left := {*find(), *filter(_runs, told)}:
         now = time.monotonic()
         if now > deadline + 1:
             return
         late = now > deadline
-        for process in left if late else set(left) - told:
+        for process in left if late else left - told:
             with contextlib.suppress(OSError):
                 os.kill(process, signal.SIGKILL if late else signal.SIGINT)
         told.update(left)
