@@ -49,8 +49,8 @@ def started_by(threads: Iterable[int]) -> list[int]:
     return [*started, *below(started)] if started else []
 
 
-def _runs(process: int) -> bool:
-    """Tell whether a process is there and hasn't ended."""
+def runs(process: int) -> bool:
+    """Tell whether a process hasn't ended; one that has may still wait to be taken note of."""
     try:
         stat = Path(f"/proc/{process}/stat").read_bytes()
     except OSError:
@@ -66,7 +66,7 @@ def end(find: Callable[[], Collection[int]]) -> None:
     told: set[int] = set()
     deadline = time.monotonic() + _PATIENCE
     # Whose parent ends first is found no more, and goes on if it ignores interruptions.
-    while left := {*find(), *filter(_runs, told)}:
+    while left := {*find(), *filter(runs, told)}:
         now = time.monotonic()
         if now > deadline + 1:
             return

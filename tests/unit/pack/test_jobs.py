@@ -7,7 +7,6 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -135,22 +134,13 @@ def test_of_several_errors_the_first_in_order_counts(log: Log, number: int) -> N
     assert log.running == []
 
 
-def runs(program: int) -> bool:
-    """Tell whether a process hasn't ended; one that has may wait to be taken note of."""
-    try:
-        stat = Path(f"/proc/{program}/stat").read_text()
-    except OSError:
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
-
-
 def test_what_comes_after_an_error_is_ended_with_its_programs(log: Log) -> None:
     jobs = Jobs(4, log)
     started, tidied, begun = threading.Event(), threading.Event(), []
 
     def programs() -> set[int]:
         threads = (thread.native_id or 0 for thread in threading.enumerate())
-        return {program for program in processes.started_by(threads) if runs(program)}
+        return {program for program in processes.started_by(threads) if processes.runs(program)}
 
     others = programs()  # that earlier tests have left to this process
 

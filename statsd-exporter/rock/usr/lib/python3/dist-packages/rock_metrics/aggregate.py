@@ -10,6 +10,7 @@ histogram those of one bucket.
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from math import floor, inf, log
 from typing import Any, NamedTuple
@@ -65,13 +66,10 @@ class Aggregate:
 
     def observe(self, kind: str, name: str, values: Iterable[float]) -> None:
         """Add observations: ``ms`` in milliseconds, ``h`` in any unit; none is negative."""
-        groups: dict[int, list[float]] = {}
+        groups: defaultdict[int, list[float]] = defaultdict(list)
         for value in values:
             group = floor(log(value) * FINENESS) if value > 0 else _NOTHING
-            if group in groups:
-                groups[group].append(value)
-            else:
-                groups[group] = [value]
+            groups[group].append(value)
         for group, alike in groups.items():
             self._add(Sample(kind, name, group), len(alike), sum(alike))
 
