@@ -49,6 +49,10 @@ class RockeryError(Exception):
         super().__init__("; ".join(problem.message for problem in problems))
         self.problems = problems
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # An exception is pickled as its class and the text of it.
+        return type(self), self.problems
+
 
 class ProjectError(RockeryError):
     """The project is at fault."""

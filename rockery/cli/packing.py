@@ -77,7 +77,7 @@ def rocks(
         if (amended := amendment.amend(asked, store, before, watcher, every=every)) is not None:
             yield amended
             return
-    from rockery.pack import amendment, image, planned, prepare, prepare_all
+    from rockery.pack import amendment, image, prepare, prepare_all
     from rockery.pack.jobs import Job, Jobs
 
     files = Digests(store, f"project {asked.folder.resolve()}")
@@ -95,26 +95,27 @@ def rocks(
             jobs.say(f"for {one.platform}:")
         for left in range(_MOST_DAMAGED, -1, -1):
             try:
-                plan, workshop = planned(one, store, jobs)
-                files.save()
-                made = image(plan, one, workshop, store, jobs).image
+                made = image(one, store, jobs)
                 break
             except DamagedLayerError as error:
                 if not left:
                     raise
                 _forget(error, jobs, store)
+            finally:
+                files.save()
+        plan = made.plan
         for note in one.parts.notes:
             jobs.note(note)
         said = plan.document()
         name, version, platform = plan.rock.name, plan.version, plan.platform
-        outcome = receipt.Outcome(made, name, version, platform, said, len(prepared) == 1)
+        outcome = receipt.Outcome(made.image, name, version, platform, said, len(prepared) == 1)
         if before is not None and outcome.alone:
             read = one.parts.python_request.digests
             receipt.keep(
                 *(asked, store, before, outcome, plan, read, watcher.notes),
                 every=every,
                 basis=functools.partial(
-                    amendment.basis, plan, made, one, workshop.ground, watcher.notes
+                    amendment.basis, plan, made.image, one, made.ground, watcher.notes
                 ),
             )
         return outcome

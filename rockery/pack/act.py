@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from rockery import sbom
@@ -49,6 +48,7 @@ from rockery.plan import (
 )
 from rockery.plan.parts import Parts
 from rockery.project.schema import Part, RockFile
+from rockery.sbom.writer import Writer
 from rockery.store import Store
 from rockery.store.damage import SIGNS
 
@@ -65,6 +65,7 @@ class Workshop:
         watcher: Watcher,
         found: Packages,
         mtime: int,
+        writer: Writer | None = None,
     ) -> None:
         self.store = store
         self.options = options
@@ -76,27 +77,33 @@ class Workshop:
         self.python = PythonPackages(
             store, options, parts, architecture, watcher, found, self._native_layers, self._craft
         )
+        self._writer = writer or Writer()
         self._mtime = mtime
         self._made: dict[str, Layer] = {}
 
-    def build(self, plan: Plan, jobs: Jobs) -> list[Layer]:
+    def build(
+        self, plan: Plan, jobs: Jobs, beside: Callable[[Sequence[Layer]], None]
+    ) -> list[Layer]:
         """Return the plan's layers, making those the store lacks, side by side where that can be.
+
+        The bill of materials comes last; ``beside`` is called meanwhile, with all others.
 
         Raises:
             ProjectError: a package doesn't build, or a file changed meanwhile.
             SurroundingsError: the network, the disk or a tool is at fault.
         """
         lacking: list[int] = []
+        bills: list[int] = []
         for index, planned in enumerate(plan.layers):
             found = load(self.store, planned.key)
-            if found is None:
-                lacking.append(index)
-            else:
+            if found is not None:
                 self._made[planned.title] = found
-        if jobs.number > 1 and any(isinstance(plan.layers[i].spec, BillSpec) for i in lacking):
-            # Needed last, by when the processor was free while uv or the network was waited for.
-            threading.Thread(target=sbom.prepare, daemon=True).start()
-        together = jobs.together(
+            elif isinstance(planned.spec, BillSpec):
+                bills.append(index)
+                self._writer.start()
+            else:
+                lacking.append(index)
+        made = jobs.together(
             [
                 Job(
                     functools.partial(self._keep_made, plan.layers[index]),
@@ -105,15 +112,27 @@ class Workshop:
                 for index in lacking
             ]
         )
-        for _ in together:
+        for _ in made:
             pass
-        layers = [self._made[planned.title] for planned in plan.layers]
-        for index, planned in enumerate(plan.layers):
-            ground = self._differing_ground(layers, index)
+        layers = [
+            (planned, self._made[planned.title])
+            for planned in plan.layers
+            if not isinstance(planned.spec, BillSpec)
+        ]
+        for index, (planned, _) in enumerate(layers):
+            ground = self._differing_ground([layer for _, layer in layers], index)
             if ground is not None:
-                layers[index] = self._make(planned, ground)
-        check_conflicts(self.store, plan, layers)
-        return layers
+                layers[index] = (planned, self._make(planned, ground))
+        check_conflicts(self.store, layers, dict.fromkeys(sbom.DOCUMENTS, sbom.TITLE))
+        last = [functools.partial(self._keep_made, plan.layers[index]) for index in bills]
+        last.append(functools.partial(beside, [layer for _, layer in layers]))
+        for _ in jobs.together([Job(one) for one in last]):
+            pass
+        others = iter(layers)
+        return [
+            self._made[planned.title] if isinstance(planned.spec, BillSpec) else next(others)[1]
+            for planned in plan.layers
+        ]
 
     def version(self, plan: Plan, name: str) -> str | None:
         """Return the version that the script of the part ``name`` sets, building the part.
@@ -234,25 +253,26 @@ class Workshop:
                 return _planned_entries(spec)
 
     def _bill(self, spec: BillSpec) -> list[Entry]:
-        from rockery.sbom.gather import gather
+        from rockery.sbom.gather import knows
         from rockery.sbom.material import Bill
+        from rockery.sbom.writer import Order
 
         resolution = self.packages.resolution
         everything = (*resolution.base, *resolution.runtime)
+        checksums = [package.sha256 for package in everything]
         distribution, _, release = spec.base.name.partition("@")
         system = (distribution, release)
-        materials = gather(
-            self.store,
-            lambda: [(m.package, m.contents) for m in self.packages.members(everything)],
-            [package.sha256 for package in everything],
-            [self._made[title] for title in spec.after],
-            lambda layer: tree.unpacked(self.store, layer),
-            system,
-        )
+        packages = None
+        if not knows(self.store, checksums, system):
+            packages = [(m.package, m.contents) for m in self.packages.members(everything)]
         bill = Bill(
-            spec.name, spec.version, spec.licence, spec.architecture, system, materials, self._mtime
+            *(spec.name, spec.version, spec.licence, spec.architecture, system),
+            materials=(),
+            mtime=self._mtime,
         )
-        return sbom.entries(self.store, bill)
+        layers = [self._made[title] for title in spec.after]
+        order = Order(self.store.root, bill, checksums, packages, layers)
+        return sbom.entries(self._writer.write(order))
 
     def _built(self, key: str, spec: BuiltSpec, scratch: Path) -> list[Entry]:
         """Build a part; return its files as its filesets and permissions have them."""

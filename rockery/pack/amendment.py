@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
+from rockery import sbom
 from rockery.errors import Problem, ProjectError
 from rockery.image import Image, assemble
 from rockery.layer import Entry, Ground, Layer, Stored, build, compressed_key, load
@@ -181,7 +182,8 @@ def amend(
             kept["python"],
             watcher,
         )
-        verification.verify(image, subject, store, programs=False)
+        others = [layer for layer in layers if layer.title != sbom.TITLE]
+        verification.verify(others, image.settings, subject, store, programs=False)
     memory.amend(store, options.folder, before.platform, made)
     document = {**before.document, **said}
     return receipt.Outcome(image, before.name, before.version, before.platform, document)

@@ -12,7 +12,7 @@ from rockery.layer import key as layer_key
 from rockery.store import Store
 
 if TYPE_CHECKING:
-    from rockery.plan import Plan
+    from rockery.plan import PlannedLayer
 
 
 def check_unchanged(store: Store, layer: Layer, planned: Mapping[str, Path]) -> None:
@@ -39,14 +39,19 @@ def changed(path: str) -> ProjectError:
     )
 
 
-def check_conflicts(store: Store, plan: Plan, layers: Sequence[Layer]) -> None:
-    """Raise where two parts ship different files at one path; a base may be overridden."""
-    key = layer_key("conflicts", 1, [layer.digest for layer in layers])
+def check_conflicts(
+    store: Store, layers: Sequence[tuple[PlannedLayer, Layer]], owned: Mapping[str, str]
+) -> None:
+    """Raise where two parts ship different files at one path; a base may be overridden.
+
+    ``owned`` are paths of files that aren't made yet, with what will make them.
+    """
+    key = layer_key("conflicts", 2, [[layer.digest for _, layer in layers], dict(owned)])
     if store.get("verdicts", key) is not None:
         return
-    seen: dict[str, tuple[str, object]] = {}
+    seen: dict[str, tuple[str, object]] = {path: (owner, None) for path, owner in owned.items()}
     problems = []
-    for planned, layer in zip(plan.layers, layers, strict=True):
+    for planned, layer in layers:
         if planned.kind == "base":
             continue
         for entry in layer.entries():

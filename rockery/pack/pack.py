@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rockery import base as bases
 from rockery.errors import Location, Problem, ProjectError, UsageError
 from rockery.image import Image, assemble
+from rockery.layer import Ground, Layer
 from rockery.pack import lock, remains, verification
 from rockery.pack.act import Workshop
 from rockery.pack.host import host_architecture
@@ -27,6 +29,7 @@ from rockery.plan.plan import Resolutions, plan
 from rockery.project import schema
 from rockery.resolution import python
 from rockery.resolution.apt import Apt, Package, UnknownPackageError
+from rockery.sbom.writer import Writer
 from rockery.store import Store, digest_of
 
 if TYPE_CHECKING:
@@ -57,11 +60,11 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Packed:
-    """A finished image with the plan it came from."""
+    """A finished image with the plan it came from, and the ground that its layers lie on."""
 
     image: Image
     plan: Plan
-    prepared: Prepared
+    ground: Ground
 
 
 Digest = Callable[[Path], str]
@@ -175,14 +178,20 @@ def _pinned(prepared: Prepared) -> lock.Pinned | None:
     return lock.check(found, prepared.platform, inputs_of(prepared))
 
 
-def planned(prepared: Prepared, store: Store, watcher: Watcher) -> tuple[Plan, Workshop]:
-    """Resolve what isn't resolved, then plan; of the disk only the store is written."""
+def planned(
+    prepared: Prepared, store: Store, watcher: Watcher, writer: Writer | None = None
+) -> tuple[Plan, Workshop]:
+    """Resolve what isn't resolved, then plan; of the disk only the store is written.
+
+    A ``writer`` of the bill of materials is started as soon as it may be needed.
+    """
     mtime = _mtime()
     pinned = _pinned(prepared)
     found = _resolve(prepared, store, watcher, pinned)
     options, parts, architecture = prepared.options, prepared.parts, prepared.architecture
-    workshop = Workshop(store, options, parts, architecture, watcher, found, mtime)
-    resolutions = Resolutions(found.resolution, _resolve_python(prepared, store, workshop, pinned))
+    workshop = Workshop(store, options, parts, architecture, watcher, found, mtime, writer)
+    resolved = _resolve_python(prepared, store, workshop, pinned, writer)
+    resolutions = Resolutions(found.resolution, resolved)
 
     def planned_as(version: str) -> Plan:
         return plan(
@@ -268,7 +277,11 @@ def _resolve(
 
 
 def _resolve_python(
-    prepared: Prepared, store: Store, workshop: Workshop, pinned: lock.Pinned | None
+    prepared: Prepared,
+    store: Store,
+    workshop: Workshop,
+    pinned: lock.Pinned | None,
+    writer: Writer | None = None,
 ) -> python.PythonResolution | None:
     request = prepared.parts.python_request
     if not request:
@@ -278,6 +291,8 @@ def _resolve_python(
     if resolved is None and not prepared.options.refresh:
         resolved = python.stored(store, key)
     if resolved is None:
+        if writer is not None:
+            writer.start()  # other packages are another bill
         with store.lock(f"python-{key}"):
             # Another pack may have found it out while we waited.
             resolved = None if prepared.options.refresh else python.stored(store, key)
@@ -347,26 +362,36 @@ def _check_required(prepared: Prepared, resolved: python.PythonResolution) -> No
         raise ProjectError(*problems)
 
 
-def image(plan: Plan, prepared: Prepared, workshop: Workshop, store: Store, jobs: Jobs) -> Packed:
-    """Make the plan's missing layers, assemble the image and verify its application.
+def image(prepared: Prepared, store: Store, jobs: Jobs) -> Packed:
+    """Resolve and plan, make the layers that are missing, and verify the application.
 
     Raises:
-        ProjectError: two parts ship different files at one path, a program that a service
-            names isn't in the rock, or the application can't be imported.
+        ProjectError: there is no such package, two parts ship different files at one path, a
+            program that a service names isn't in the rock, or the application can't be imported.
+        SurroundingsError: the network, the disk or a tool is at fault.
     """
-    layers = workshop.build(plan, jobs)
+    with contextlib.closing(Writer()) as writer:
+        plan, workshop = planned(prepared, store, jobs, writer)
+        return _packed(plan, prepared, workshop, store, jobs)
+
+
+def _packed(plan: Plan, prepared: Prepared, workshop: Workshop, store: Store, jobs: Jobs) -> Packed:
     configuration = settings(plan.rock, plan.version, plan.architecture)
-    made = assemble(layers, configuration, plan.mtime)
     options = prepared.options
-    if options.verify:
-        subject = verification.Subject(
-            prepared.data.get("services", {}),
-            options.environment,
-            options.folder,
-            prepared.parts.where,
-            prepared.parts.base.python,
-            workshop.watcher,
-        )
-        verification.verify(made, subject, store)
+    subject = verification.Subject(
+        prepared.data.get("services", {}),
+        options.environment,
+        options.folder,
+        prepared.parts.where,
+        prepared.parts.base.python,
+        workshop.watcher,
+    )
+
+    def verify(layers: Sequence[Layer]) -> None:
+        if options.verify:
+            verification.verify(layers, configuration, subject, store)
+
+    layers = workshop.build(plan, jobs, verify)
+    made = assemble(layers, configuration, plan.mtime)
     remember(store, options.folder, plan)
-    return Packed(made, plan, prepared)
+    return Packed(made, plan, workshop.ground)

@@ -6,12 +6,12 @@ import itertools
 import json
 import posixpath
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rockery.errors import Location, Problem, ProjectError
-from rockery.image import Image
+from rockery.image import ImageSettings
 from rockery.layer import Layer, bytecode, load, tree
 from rockery.layer import key as layer_key
 from rockery.pack.host import host_architecture
@@ -46,11 +46,19 @@ class Subject(Record):
     watcher: Watcher
 
 
-def verify(image: Image, subject: Subject, store: Store, *, programs: bool = True) -> None:
+def verify(
+    layers: Sequence[Layer],
+    settings: ImageSettings,
+    subject: Subject,
+    store: Store,
+    *,
+    programs: bool = True,
+) -> None:
     """Check that the services' programs are in the rock and their applications importable.
 
-    A program that isn't there never triggers ``on-failure``: Pebble would stay up serving
-    nothing; without ``programs`` that is known. Findings that don't stop the rock are told to
+    ``layers`` are all but the bill of materials, which no application runs. A program that
+    isn't there never triggers ``on-failure``: Pebble would stay up serving nothing; without
+    ``programs`` that is known. Findings that don't stop the rock are told to
     the watcher.
 
     Raises:
@@ -59,17 +67,23 @@ def verify(image: Image, subject: Subject, store: Store, *, programs: bool = Tru
     from rockery.verify import applications
 
     if programs:
-        _check_programs(image, subject, store)
-    environment = {**image.settings.environment, **subject.environment}
+        _check_programs(layers, settings, subject, store)
+    environment = {**settings.environment, **subject.environment}
     for application in applications(subject.services, environment=environment):
-        if image.settings.architecture != host_architecture():
-            _check_module(image, application, subject)
+        if settings.architecture != host_architecture():
+            _check_module(layers, settings, application, subject)
             continue
-        verdict = _verdict(image, application, subject, store)
+        verdict = _verdict(layers, settings, application, subject, store)
         _tell(verdict, application, subject)
 
 
-def _verdict(image: Image, application: Application, subject: Subject, store: Store) -> Verdict:
+def _verdict(
+    layers: Sequence[Layer],
+    settings: ImageSettings,
+    application: Application,
+    subject: Subject,
+    store: Store,
+) -> Verdict:
     """Import the application, or remember how that went for exactly these layers.
 
     Where the layers differ in nothing that the last import ran or read, it would go that way.
@@ -77,14 +91,14 @@ def _verdict(image: Image, application: Application, subject: Subject, store: St
     from rockery.verify import Verdict
 
     watcher = subject.watcher
-    inputs = [[layer.digest for layer in image.layers], vars(application)]
+    inputs = [[layer.digest for layer in layers], vars(application)]
     key = layer_key("verdict", _RECIPE, inputs)
     folder = store.get("verdicts", key)
     if folder is not None:
         raw: dict[str, Any] = json.loads((folder / "verdict.json").read_text())
         values: Any = {k: tuple(v) if isinstance(v, list) else v for k, v in raw.items()}
         return Verdict(**values)
-    last = _Last(image, application, store)
+    last = _Last(layers, settings, application, store)
     if last.holds(subject.python):
         verdict = Verdict("importable", f"{application} can be imported")
         _keep(store, key, verdict)
@@ -96,7 +110,7 @@ def _verdict(image: Image, application: Application, subject: Subject, store: St
 
     title = f"importing {application}"
     watcher.step(title)
-    trees = bytecode.startable(store, image.layers, image.settings.architecture)
+    trees = bytecode.startable(store, layers, settings.architecture)
     verdict = imported(application, trees)
     watcher.done(title, verdict.outcome)
     if verdict.outcome != "broken":
@@ -114,15 +128,22 @@ def _keep(store: Store, key: str, verdict: Verdict) -> None:
 class _Last:
     """The last import of an application on these layers but for the topmost one, the app's."""
 
-    def __init__(self, image: Image, application: Application, store: Store) -> None:
-        self._image, self._application, self._store = image, application, store
-        below = [layer.digest for layer in image.layers[:-1]]
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        settings: ImageSettings,
+        application: Application,
+        store: Store,
+    ) -> None:
+        self._layers, self._settings = layers, settings
+        self._application, self._store = application, store
+        below = [layer.digest for layer in layers[:-1]]
         self._key = layer_key("trail", _RECIPE, [below, vars(application)])
 
     def keep(self, trail: Mapping[str, Any]) -> None:
         """Keep what it ran and read."""
         with self._store.put("verdicts", self._key, replace=True) as content:
-            kept = {"layer": self._image.layers[-1].key, "trail": trail}
+            kept = {"layer": self._layers[-1].key, "trail": trail}
             (content / "trail.json").write_text(json.dumps(kept))
 
     def holds(self, version: str) -> bool:
@@ -136,7 +157,7 @@ class _Last:
             kept = json.loads((folder / "trail.json").read_text())
         except (OSError, ValueError):
             return False  # it is being replaced
-        before, now = load(self._store, kept["layer"]), self._image.layers[-1]
+        before, now = load(self._store, kept["layer"]), self._layers[-1]
         changed = None if before is None else _changed(before, now)
         if before is None or changed is None:
             return False
@@ -145,8 +166,8 @@ class _Last:
             return False
         places = [tree.unpacked(self._store, layer) for layer in (before, now)]
         sources = {path[len(root) + 1 :]: (places[0] / path, places[1] / path) for path in changed}
-        system = [layer for layer in self._image.layers if layer.kind in ("base", "runtime")]
-        architecture = self._image.settings.architecture
+        system = [layer for layer in self._layers if layer.kind in ("base", "runtime")]
+        architecture = self._settings.architecture
         python = tree.interpreter(self._store, system, architecture, version)
         return trail.holds(kept["trail"], sources, python)
 
@@ -166,7 +187,9 @@ def _changed(before: Layer, now: Layer) -> list[str] | None:
     return changed
 
 
-def _check_module(image: Image, application: Application, subject: Subject) -> None:
+def _check_module(
+    layers: Sequence[Layer], settings: ImageSettings, application: Application, subject: Subject
+) -> None:
     """Look for the application's module where it can't be imported on this machine.
 
     Raises:
@@ -180,7 +203,7 @@ def _check_module(image: Image, application: Application, subject: Subject) -> N
         for folder in folders
         for name in (f"{stem}.py", f"{stem}/__init__.py", stem)
     }
-    found = any(entry["path"] in wanted for layer in image.layers for entry in layer.entries())
+    found = any(entry["path"] in wanted for layer in layers for entry in layer.entries())
     if not found:
         raise ProjectError(
             Problem(
@@ -193,7 +216,7 @@ def _check_module(image: Image, application: Application, subject: Subject) -> N
     subject.watcher.note(
         Problem(
             f"{application} was only looked for, not imported: it is for "
-            f"{image.settings.architecture}, and this machine is {host_architecture()}",
+            f"{settings.architecture}, and this machine is {host_architecture()}",
             "not-imported",
         )
     )
@@ -268,7 +291,9 @@ def _give(names: tuple[str, ...]) -> str:
     return f"give them to the container: docker run {' '.join(f'--env {n}=…' for n in names)}"
 
 
-def _check_programs(image: Image, subject: Subject, store: Store) -> None:
+def _check_programs(
+    layers: Sequence[Layer], settings: ImageSettings, subject: Subject, store: Store
+) -> None:
     wanted = {}
     for name, service in subject.services.items():
         command = str(service.get("command") or "")
@@ -281,16 +306,16 @@ def _check_programs(image: Image, subject: Subject, store: Store) -> None:
             ) from error
         if words:
             wanted[name] = words[0]
-    key = layer_key("programs", 1, [[layer.digest for layer in image.layers], wanted])
+    key = layer_key("programs", 1, [[layer.digest for layer in layers], wanted])
     if store.get("verdicts", key) is not None:
         return
     paths: dict[str, str] = {}
-    for layer in image.layers:
+    for layer in layers:
         paths |= {
             e["path"]: e.get("target", "") for e in layer.entries() if e["kind"] != "directory"
         }
     links = {path: target for path, target in paths.items() if target}
-    folders = image.settings.environment["PATH"].split(":")
+    folders = settings.environment["PATH"].split(":")
     for name, program in wanted.items():
         tried = [program] if "/" in program else [f"{folder}/{program}" for folder in folders]
         if not any(_resolved(path, links) in paths for path in tried):

@@ -1,13 +1,13 @@
 """The bill of materials: what a rock is made of, as an SPDX and as a CycloneDX document.
 
 Importing this costs nothing; the libraries that make the documents are imported by
-:func:`entries`, so never where the layer is in the store. They take most of a second to import,
-so :func:`prepare` may do that while something else is waited for.
+:func:`written`, so never where the layer is in the store. They are slow: :mod:`rockery.sbom.writer`
+uses them in a process of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,8 +37,13 @@ def prepare() -> None:
     known("MIT")
 
 
-def entries(store: Store, bill: Bill) -> list[Entry]:
-    """Return the layer's files; the documents of an equal bill are taken from the store."""
+def entries(documents: Mapping[str, bytes]) -> list[Entry]:
+    """Return the layer's files: the documents by their paths."""
+    return [file(path, data) for path, data in documents.items()]
+
+
+def written(store: Store, bill: Bill) -> dict[str, bytes]:
+    """Return a bill's documents by their paths; those of an equal bill are in the store."""
     key = layer_key("bill", RECIPE, str(bill.identity))
     if store.get("verdicts", key) is None:
         from rockery.sbom import cyclonedx, spdx
@@ -49,7 +54,7 @@ def entries(store: Store, bill: Bill) -> list[Entry]:
                 (content / Path(path).name).write_bytes(data)
     folder = store.get("verdicts", key)
     assert folder is not None
-    return [file(path, (folder / Path(path).name).read_bytes()) for path in DOCUMENTS]
+    return {path: (folder / Path(path).name).read_bytes() for path in DOCUMENTS}
 
 
 def digests(layers: Iterable[Layer]) -> dict[str, str]:

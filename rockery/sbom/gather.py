@@ -26,9 +26,14 @@ _PROGRAMS = ("component", "part")
 _COPYRIGHT = "usr/share/doc/{}/copyright"
 
 
+def knows(store: Store, checksums: Iterable[str], system: tuple[str, str]) -> bool:
+    """Tell whether the store has the materials of the distribution's packages."""
+    return store.get("verdicts", _key(_of_packages(checksums, system))) is not None
+
+
 def gather(
     store: Store,
-    packages: Callable[[], Sequence[tuple[Package, PackageContents]]],
+    packages: Sequence[tuple[Package, PackageContents]] | None,
     checksums: Iterable[str],
     layers: Iterable[Layer],
     unpacked: Callable[[Layer], Path],
@@ -36,17 +41,18 @@ def gather(
 ) -> tuple[Material, ...]:
     """Return all materials, each once.
 
-    ``checksums`` are those of the ``packages``, which are asked for only where they are not
-    known yet, as the folder that a layer is ``unpacked`` in. ``system`` is the distribution
-    and its release ("debian", "12").
+    ``checksums`` are those of the ``packages``, which need be given only where the store doesn't
+    know them. A layer's folder is asked for, where it is ``unpacked``, only if it isn't known.
+    ``system`` is the distribution and its release ("debian", "12").
     """
 
     def of_packages() -> Iterator[Material]:
         from rockery.sbom import debian
 
-        return debian.materials(packages(), system)
+        assert packages is not None
+        return debian.materials(packages, system)
 
-    found = _kept(store, ["packages", sorted(checksums), *system], of_packages)
+    found = _kept(store, _of_packages(checksums, system), of_packages)
     for layer in layers:
 
         def of_layer(layer: Layer = layer) -> Iterator[Material]:
@@ -56,11 +62,19 @@ def gather(
     return distinct(found)
 
 
+def _of_packages(checksums: Iterable[str], system: tuple[str, str]) -> Sequence[object]:
+    return ["packages", sorted(checksums), *system]
+
+
+def _key(inputs: Sequence[object]) -> str:
+    return layer_key("materials", RECIPE, list(inputs))
+
+
 def _kept(
     store: Store, inputs: Sequence[object], make: Callable[[], Iterable[Material]]
 ) -> list[Material]:
     """Return the materials that the store has for ``inputs``, else those that are made."""
-    key = layer_key("materials", RECIPE, list(inputs))
+    key = _key(inputs)
     folder = store.get("verdicts", key)
     if folder is None:
         made = list(make())

@@ -28,3 +28,6 @@ class DamagedLayerError(SurroundingsError):
                 for title in layers.values()
             )
         )
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (dict(self.layers),)
