@@ -2,7 +2,7 @@
 
 from rockery.layer.entry import Entry, Inline, Stored, directory, file, symlink
 from rockery.layer.ground import Ground
-from rockery.layer.layer import Layer, Layout, build, compressed_key, key, load, recompress
+from rockery.layer.layer import Layer, Layout, adopt, build, compressed_key, key, load, recompress
 
 __all__ = [
     "Entry",
@@ -11,6 +11,7 @@ __all__ = [
     "Layer",
     "Layout",
     "Stored",
+    "adopt",
     "build",
     "compressed_key",
     "directory",

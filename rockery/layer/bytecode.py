@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from rockery.layer import tree
+from rockery.layer import dependencies, tree
 from rockery.layer.layer import Layer, key
 from rockery.store import Store
 
@@ -37,7 +36,8 @@ def installed(store: Store, site: Path, interpreter: Path, packages: str) -> Non
     new: dict[str, list[Path]] = {}
     owned: set[Path] = set()
     for record in sorted(site.glob("*.dist-info/RECORD")):
-        modules = [path for path in _listed(record, site) if path.suffix == ".py"]
+        names = (path for path in dependencies.listed(record) if path.endswith(".py"))
+        modules = [path for path in map(site.joinpath, names) if path.is_file()]
         owned.update(modules)
         # Which modules ship is a matter of rules and wishes too.
         there = sorted(str(path.relative_to(site)) for path in modules)
@@ -76,15 +76,6 @@ def _compiled(
         env={"PATH": os.environ.get("PATH", ""), "PYTHONHASHSEED": "0"},
         capture_output=True,
     )
-
-
-def _listed(record: Path, site: Path) -> Iterator[Path]:
-    """Give the files in ``site`` that a distribution's RECORD lists."""
-    with record.open(newline="", encoding="utf-8") as stream:
-        for row in csv.reader(stream):
-            path = Path(os.path.normpath(site / row[0])) if row else site
-            if path != site and path.is_relative_to(site) and path.is_file():
-                yield path
 
 
 def _link(path: Path, target: Path) -> None:

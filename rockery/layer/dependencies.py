@@ -16,9 +16,11 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from packaging.utils import canonicalize_name
 
 from rockery.errors import Problem, ProjectError, SurroundingsError
 from rockery.layer.elf import is_for
@@ -32,6 +34,9 @@ RECIPE = 5
 _BUILT_WITH = re.compile(r"Installing build requirement: ([A-Za-z0-9._-]+)==([^\s,]+)")
 
 _LEFT_OUT = {".lock", "uv_cache.json", "uv_build.json"}
+
+#: A module's bytecode, as a folder and a name.
+_MODULE = re.compile(r"^((?:.*/)?)__pycache__/([^/]+)\.cpython-[^/]*\.pyc$")
 _SHEBANG = re.compile(rb"\A#!.*python[^\n]*|\A#!/bin/sh\n'''exec' .*\n' '''", re.MULTILINE)
 
 
@@ -233,27 +238,69 @@ def _check(done: subprocess.CompletedProcess[str]) -> None:
     )
 
 
-def entries(site: Path, python: str, resolution: PythonResolution) -> Iterator[Entry]:
-    """Give the files of a folder that uv installed into, at their places in the rock."""
-    packages = f"usr/local/lib/python{python}/dist-packages"
-    records: dict[str, list[tuple[str, str, str]]] = {}
-    for path in _files(site):
-        relative = path.relative_to(site).as_posix()
-        place = _place(relative, packages)
-        if place is None:
-            continue
-        content = _content(path, relative)
-        if content is None:
-            continue
-        executable = relative.startswith("bin/") or path.stat().st_mode & 0o100
-        yield Entry(place, "file", 0o755 if executable else 0o644, content=content)
-    for record in site.glob("*.dist-info/RECORD"):
-        info = record.parent.name
-        records[info] = list(_records(record, site, packages))
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(sorted(records[info]))
-        yield file(f"{packages}/{info}/RECORD", text.getvalue())
-    yield file(".rock/python-packages.txt", resolution.text)
+class Installed:
+    """A folder that uv installed into, by distribution: which file is whose.
+
+    A file that several list, or none, is nobody's.
+    """
+
+    def __init__(self, site: Path, python: str) -> None:
+        self._site = site
+        self._packages = f"usr/local/lib/python{python}/dist-packages"
+        self._records: dict[str, Path] = {
+            canonicalize_name(record.parent.name.partition("-")[0]): record
+            for record in sorted(site.glob("*.dist-info/RECORD"))
+        }
+        owners: dict[str, set[str]] = {}
+        for name, record in self._records.items():
+            for path in listed(record):
+                owners.setdefault(path, set()).add(name)
+        self._owners = {path: next(iter(who)) for path, who in owners.items() if len(who) == 1}
+
+    def owner(self, path: str) -> str:
+        """Return the normalised name of the distribution that a file is of, "" if nobody's."""
+        return self._owners.get(_MODULE.sub(r"\1\2.py", path), "")
+
+    def entries(self, wanted: Callable[[str], bool]) -> Iterator[Entry]:
+        """Give the files of the distributions that are ``wanted``, at their places in the rock."""
+        for path in _files(self._site):
+            relative = path.relative_to(self._site).as_posix()
+            place = _place(relative, self._packages)
+            if place is None or not wanted(self.owner(relative)):
+                continue
+            content = _content(path, relative)
+            if content is None:
+                continue
+            executable = relative.startswith("bin/") or path.stat().st_mode & 0o100
+            yield Entry(place, "file", 0o755 if executable else 0o644, content=content)
+        for name, record in self._records.items():
+            if wanted(name):
+                lines = sorted(_records(record, self._site, self._packages))
+                text = io.StringIO()
+                csv.writer(text, lineterminator="\n").writerows(lines)
+                place = f"{self._packages}/{record.parent.name}/RECORD"
+                yield file(place, text.getvalue())
+
+    def identity(self, name: str) -> list[object]:
+        """Return what decides the files of a distribution: its RECORD, and what is there of it."""
+        there = [
+            path.relative_to(self._site).as_posix()
+            for path in _files(self._site)
+            if self.owner(path.relative_to(self._site).as_posix()) == name
+        ]
+        return [hashlib.sha256(self._records[name].read_bytes()).hexdigest(), there]
+
+
+def listed(record: Path) -> Iterator[str]:
+    """Give the paths that a RECORD lists, relative to where uv installed.
+
+    uv writes scripts relative to where it put them: always below ``bin``.
+    """
+    with record.open(newline="", encoding="utf-8") as stream:
+        for row in csv.reader(stream):
+            if row and row[0]:
+                path = os.path.normpath(row[0])
+                yield f"bin/{Path(path).name}" if path.startswith("../") else path
 
 
 def _files(site: Path) -> Iterator[Path]:
@@ -290,15 +337,8 @@ def _content(path: Path, relative: str) -> Content | None:
 
 def _records(record: Path, site: Path, packages: str) -> Iterator[tuple[str, str, str]]:
     """Give the lines of a RECORD for the files as they are in the rock."""
-    with record.open(newline="", encoding="utf-8") as stream:
-        rows = [row[0] for row in csv.reader(stream) if row]
-    for name in rows:
-        relative = os.path.normpath(name)
+    for relative in listed(record):
         source = site / relative
-        if relative.startswith("../"):
-            # uv writes scripts relative to where it put them: always below bin/.
-            relative = "bin/" + Path(relative).name
-            source = site / relative
         place = _place(relative, packages)
         if place is None or not source.is_file():
             continue

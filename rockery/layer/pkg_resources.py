@@ -11,7 +11,9 @@ import re
 from pathlib import Path
 
 from rockery.errors import Problem, SurroundingsError
+from rockery.layer.scan import scanned
 from rockery.resolution.python import PythonResolution, PythonTarget
+from rockery.store import Store
 
 #: The last setuptools that has it, exactly: a layer's bytes follow from its inputs.
 PINNED = (
@@ -23,16 +25,21 @@ PINNED = (
 _IMPORTS = re.compile(rb"^(?:import|from) pkg_resources\b|^__import__\(.pkg_resources.\)", re.M)
 
 
-def importers(site: Path) -> tuple[str, ...]:
+def importers(site: Path, store: Store) -> tuple[str, ...]:
     """Return the packages and modules below ``site`` that miss ``pkg_resources``."""
     if (site / "pkg_resources").is_dir():
         return ()
-    found = set()
-    for folder, _, files in os.walk(site):
-        for name in files:
-            if name.endswith(".py") and _IMPORTS.search((Path(folder) / name).read_bytes()):
-                found.add(Path(folder, name).relative_to(site).parts[0].removesuffix(".py"))
-    return tuple(sorted(found))
+    modules = [
+        Path(folder, name).relative_to(site).as_posix()
+        for folder, _, files in os.walk(site)
+        for name in files
+        if name.endswith(".py")
+    ]
+    found = scanned(
+        *(store, site, modules, ("pkg_resources", 1)),
+        lambda path: _IMPORTS.search((site / path).read_bytes()) is not None,
+    )
+    return tuple(sorted({path.partition("/")[0].removesuffix(".py") for path in found}))
 
 
 def provide(

@@ -18,6 +18,8 @@ from pathlib import Path
 from rockery.glob import matcher
 from rockery.layer import debug_data
 from rockery.layer.entry import Entry, file
+from rockery.layer.scan import scanned
+from rockery.store import Store
 
 #: Where a rock says what was left out: files and bytes, by kind, by the package's folder.
 LIST = ".rock/left-out.json"
@@ -41,7 +43,7 @@ _LIKELY = re.compile(
 _LONGEST = 200
 
 
-def remove(site: Path, keep: Sequence[str]) -> Iterator[Entry]:
+def remove(site: Path, keep: Sequence[str], store: Store) -> Iterator[Entry]:
     """Delete what never runs below ``site``, where uv installed into; give the list of it.
 
     ``keep`` are globs of paths below ``site`` that stay, folders with all that is in them.
@@ -53,7 +55,7 @@ def remove(site: Path, keep: Sequence[str]) -> Iterator[Entry]:
         files, size = found[_top(path)].get(kind, (0, 0))
         found[_top(path)][kind] = files + 1, size + bytes_
 
-    for path, kind in _unused(site).items():
+    for path, kind in _unused(site, store).items():
         if not kept(path):
             count(path, kind, (site / path).stat().st_size)
             (site / path).unlink()
@@ -70,7 +72,7 @@ def _forms(glob: str) -> tuple[str, str]:
     return glob, f"{glob}/**"
 
 
-def _unused(site: Path) -> dict[str, str]:
+def _unused(site: Path, store: Store) -> dict[str, str]:
     """Return the paths of what never runs, each with its kind."""
     start = len(f"{site}/")
     files = [
@@ -79,7 +81,7 @@ def _unused(site: Path) -> dict[str, str]:
         for name in names
         if len(folder) >= start
     ]
-    suites = _suites(site, files)
+    suites = _suites(site, files, store)
     found = {path: "tests" for path in files if _suite_of(path) in suites}
     rest = [path for path in files if path not in found]
     compiled = {re.sub(r"\.[^/]*$", "", path) for path in rest if path.endswith(".so")}
@@ -109,7 +111,7 @@ def _suite_of(path: str) -> str | None:
     return "/".join(steps[: steps.index(_SUITE, 1) + 1])
 
 
-def _suites(site: Path, files: Sequence[str]) -> set[str]:
+def _suites(site: Path, files: Sequence[str], store: Store) -> set[str]:
     """Return the folders of tests inside packages that nothing outside of them names."""
     packages = {path.rpartition("/")[0] for path in files if path.endswith("/__init__.py")}
     members: dict[str, list[str]] = defaultdict(list)
@@ -121,8 +123,14 @@ def _suites(site: Path, files: Sequence[str]) -> set[str]:
         else:
             readers.append(path)
     unused = set(members)
-    while readers:
-        named = {suite for path in readers for suite in _named(site, path, unused)}
+    while readers and unused:
+        said = scanned(store, site, readers, ("tests", 1), lambda path: list(_named(site, path)))
+        named = {
+            suite
+            for path, names in said.items()
+            for name in names
+            for suite in (_around(path, unused) if name is None else _at(name, unused))
+        }
         named -= _NAMED_IN_VAIN
         # What a suite that stays imports of another one must be there too.
         readers = [path for suite in named for path in members[suite]]
@@ -130,8 +138,11 @@ def _suites(site: Path, files: Sequence[str]) -> set[str]:
     return unused
 
 
-def _named(site: Path, path: str, suites: set[str]) -> Iterator[str]:
-    """Give those of ``suites`` that the file at ``path`` may import or read from."""
+def _named(site: Path, path: str) -> Iterator[str | None]:
+    """Give the modules with a step "tests" that the file at ``path`` may import or read from.
+
+    None stands for a path or a name that isn't known before it runs.
+    """
     name = path.rpartition("/")[2]
     if name == "conftest.py":
         return  # pytest's alone
@@ -142,13 +153,15 @@ def _named(site: Path, path: str, suites: set[str]) -> Iterator[str]:
         try:
             tree = ast.parse(data)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
-            yield from _around(path, suites)
+            yield None
             return
-        for found in _mentions(tree, path.split("/")[:-1]):
-            yield from _around(path, suites) if found is None else _at(found, suites)
+        yield from (
+            found
+            for found in _mentions(tree, path.split("/")[:-1])
+            if found is None or _SUITE in found.split(".")
+        )
     elif name.endswith(".so") or name == "entry_points.txt":
-        for dotted in _dotted(_bytes(site, path)):
-            yield from _at(dotted, suites)
+        yield from sorted(_dotted(_bytes(site, path)))
 
 
 def _around(path: str, suites: set[str]) -> list[str]:
@@ -180,10 +193,7 @@ def _at(dotted: str, suites: set[str]) -> Iterator[str]:
 
 
 def _mentions(tree: ast.AST, package: Sequence[str]) -> Iterator[str | None]:
-    """Give the modules with a step "tests" that a module of ``package`` names.
-
-    None stands for a path or a name that isn't known before it runs.
-    """
+    """Give the modules that a module of ``package`` names; None for what isn't known."""
     nodes = list(ast.walk(tree))
     passed = {id(text) for node in nodes for text in _passed(node)}
     prose = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}

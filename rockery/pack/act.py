@@ -13,6 +13,7 @@ from rockery.layer import (
     Inline,
     Layer,
     Stored,
+    adopt,
     build,
     compressed_key,
     load,
@@ -103,17 +104,16 @@ class Workshop:
                 self._writer.start()
             else:
                 lacking.append(index)
-        made = jobs.together(
-            [
-                Job(
-                    functools.partial(self._keep_made, plan.layers[index]),
-                    [lacking.index(other) for other in plan.needed_by(index) if other in lacking],
-                )
-                for index in lacking
-            ]
-        )
-        for _ in made:
-            pass
+        making = [
+            Job(
+                functools.partial(self._keep_made, plan.layers[index]),
+                [lacking.index(other) for other in plan.needed_by(index) if other in lacking],
+            )
+            for index in lacking
+        ]
+        with self.python.shared():
+            for _ in jobs.together(making):
+                pass
         layers = [
             (planned, self._made[planned.title])
             for planned in plan.layers
@@ -194,10 +194,15 @@ class Workshop:
                 self.watcher.done(planned.title, "compressed anew")
                 return found
             with self.store.temporary() as scratch:
+                other = self._meaning(planned, ground, scratch)
+                found = self._adopted(key, other)
+                if found is not None:
+                    self.watcher.done(planned.title, "the same as before")
+                    return found
                 try:
                     made = build(
                         self.store,
-                        key,
+                        other or key,
                         kind=planned.kind,
                         title=planned.title,
                         entries=self._entries(planned, scratch),
@@ -207,6 +212,8 @@ class Workshop:
                     )
                 except EOFError as error:
                     raise changed(str(error)) from error
+            if other is not None:
+                made = adopt(self.store, key, made)
             if isinstance(planned.spec, FilesSpec):
                 files = planned.spec.files
                 read = {file.sha256: file.source for file in files if file.source is not None}
@@ -214,6 +221,29 @@ class Workshop:
             why = "" if planned.reason == NOT_MADE else f", {planned.reason}"
             self.watcher.done(planned.title, f"made{why}")
             return made
+
+    def _meaning(self, planned: PlannedLayer, ground: Ground, scratch: Path) -> str | None:
+        """Return the key under which a layer with these very files is stored, if there is one.
+
+        A package in a layer of its own is planned anew with each change of the others, since
+        what they read of it decides what is left out.
+        """
+        spec = planned.spec
+        if not isinstance(spec, DependenciesSpec) or not spec.only:
+            return None
+        inputs = [self.python.content(spec, scratch), self._mtime]
+        inputs += [dict(ground.directories), dict(ground.links)]
+        return compressed_key(layer_key("distribution", 1, inputs), planned.scheme)
+
+    def _adopted(self, key: str, other: str | None) -> Layer | None:
+        found = load(self.store, other) if other is not None else None
+        if found is None:
+            return None
+        try:
+            return adopt(self.store, key, found)
+        except SIGNS:
+            self.store.remove("layers", found.key)
+            return None
 
     def _recompressed(self, content: str, key: str, scheme: str) -> Layer | None:
         """Return the layer from its tar as it is stored in another scheme, or None."""

@@ -183,6 +183,7 @@ def _python(found: PythonResolution) -> dict[str, Any]:
     return {
         "wheels": found.wheels,
         "local": list(found.local),
+        "large": list(found.large),
         "packages": found.text.splitlines(),
         "build": found.build.splitlines(),
     }
@@ -204,6 +205,7 @@ def _pinned(raw: Mapping[str, Any]) -> Pinned:
             tuple(python["local"]),
             "",
             _lines(python["build"]),
+            tuple(python.get("large", ())),  # older ones don't say
         ),
         _packages(raw["sysroot"]),
     )

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import shutil
+import threading
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rockery.errors import Problem, ProjectError, SurroundingsError
-from rockery.layer import Entry, Layer, Stored, bytecode, dependencies, pkg_resources, tree, unused
+from rockery.layer import (
+    Entry,
+    Layer,
+    Stored,
+    bytecode,
+    dependencies,
+    file,
+    pkg_resources,
+    tree,
+    unused,
+)
 from rockery.pack.built import files_of
 from rockery.pack.host import host_architecture
 from rockery.pack.options import Options, Watcher
@@ -26,6 +39,15 @@ from rockery.store import Store
 
 #: uv's names of architectures.
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
+
+
+@dataclass(frozen=True)
+class _Installation:
+    """What was installed for ``target``, and the files that belong to no distribution."""
+
+    installed: dependencies.Installed
+    target: PythonTarget
+    others: list[Entry]
 
 
 class PythonPackages:
@@ -54,6 +76,9 @@ class PythonPackages:
         self._packages = packages
         self._runs_from = runs_from
         self._craft = craft
+        self._shared: contextlib.ExitStack | None = None
+        self._common: _Installation | None = None
+        self._lock = threading.Lock()
 
     def target(self) -> PythonTarget:
         """Return the rock's Python as a program of this host.
@@ -126,8 +151,47 @@ class PythonPackages:
         self._watcher.done(title, f"with {build.count('==')} packages")
         return dataclasses.replace(resolution, build=build)
 
+    @contextlib.contextmanager
+    def shared(self) -> Iterator[None]:
+        """Install what several layers are made from once, and keep it for as long as this lasts."""
+        with contextlib.ExitStack() as kept:
+            self._shared = kept
+            try:
+                yield
+            finally:
+                self._shared, self._common = None, None
+
     def dependencies(self, spec: DependenciesSpec, scratch: Path) -> Iterator[Entry]:
-        """Give the files of the layer of all packages that come from an index."""
+        """Give the files of a layer of packages that come from an index."""
+        made = self._installation(spec, scratch)
+        wanted = {spec.only} if spec.only else set()
+        apart = frozenset(spec.apart)
+        found = made.installed.entries(
+            lambda name: name in wanted if spec.only else name not in apart
+        )
+        for entry in found:
+            if passes(spec.part.stage, entry.path) and passes(spec.part.prime, entry.path):
+                yield entry
+        if not spec.only:
+            yield from made.others
+
+    def content(self, spec: DependenciesSpec, scratch: Path) -> list[object]:
+        """Return what decides the files of the layer of ``spec.only``, whatever else there is."""
+        made = self._installation(spec, scratch)
+        rules = [dependencies.RECIPE, spec.keep, spec.part.stage, spec.part.prime]
+        return [made.installed.identity(spec.only), str(made.target.interpreter), rules]
+
+    def _installation(self, spec: DependenciesSpec, scratch: Path) -> _Installation:
+        """Install the packages, unless they are there for another layer of theirs."""
+        if not spec.apart or self._shared is None:
+            return self._install(spec, scratch)
+        with self._lock:
+            if self._common is None:
+                folder = self._shared.enter_context(self._store.temporary())
+                self._common = self._install(spec, folder)
+            return self._common
+
+    def _install(self, spec: DependenciesSpec, scratch: Path) -> _Installation:
         target = self.target()
         sysroot = None if spec.resolution.wheels else self._packages.sysroot(spec.build_packages)
         folder, local = self._parts.folder, spec.resolution.local
@@ -135,17 +199,21 @@ class PythonPackages:
             build_source.copy(folder, scratch / "copy")
             folder = scratch / "copy"
         resolution = spec.resolution
+        others: list[Entry] = []
         site = dependencies.install(resolution, folder, local, target, scratch, sysroot)
-        if importing := pkg_resources.importers(site):
+        if importing := pkg_resources.importers(site, self._store):
             self._watcher.note(pkg_resources.note(importing, resolution))
             resolution = pkg_resources.provide(site, resolution, target, scratch)
         if spec.script is None:
-            yield from unused.remove(site, spec.keep)
+            others += unused.remove(site, spec.keep, self._store)
         else:  # what the user's own script leaves is what ships
             extra = scratch / "extra"
             site = self._scripted(spec.script, site, extra, scratch, target.version)
-            yield from files_of(extra, Part())
-        yield from self._installed(site, spec.part, resolution, target)
+            others += files_of(extra, Part())
+        self._compile(site, target)
+        # The list of packages is rockery's own, not a file of the part.
+        others.append(file(".rock/python-packages.txt", resolution.text))
+        return _Installation(dependencies.Installed(site, target.version), target, others)
 
     def project(self, spec: ProjectSpec, scratch: Path) -> Iterator[Entry]:
         """Give the files of a local project that is installed itself."""
@@ -154,33 +222,25 @@ class PythonPackages:
         nothing = PythonResolution("", wheels=True, local=(), made="", build=spec.build)
         folder = scratch / "copy"
         site = dependencies.install(nothing, folder, (spec.path,), target, scratch, None)
-        for entry in self._installed(site, Part(), nothing, target):
-            if entry.path != ".rock/python-packages.txt":
-                yield entry
+        self._compile(site, target)
+        yield from dependencies.Installed(site, target.version).entries(lambda _: True)
 
     def bytecode(self, spec: FilesSpec, scratch: Path) -> Iterator[Entry]:
         """Give the bytecode of the modules among the files of ``spec``."""
-        for file in spec.files:
-            if file.source is not None and file.path.endswith(".py"):
-                copy = scratch / "modules" / file.path
+        for planned in spec.files:
+            if planned.source is not None and planned.path.endswith(".py"):
+                copy = scratch / "modules" / planned.path
                 copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(file.source, copy)
+                shutil.copyfile(planned.source, copy)
         bytecode.compiled(scratch / "modules", self.target().interpreter, "/")
         for path in sorted((scratch / "modules").rglob("*.pyc")):
             place = path.relative_to(scratch / "modules").as_posix()
             yield Entry(place, "file", 0o644, content=Stored(path, path.stat().st_size))
 
-    def _installed(
-        self, site: Path, part: Part, resolution: PythonResolution, target: PythonTarget
-    ) -> Iterator[Entry]:
+    def _compile(self, site: Path, target: PythonTarget) -> None:
         dependencies.check_architecture(site, self._architecture)
         place = f"/usr/local/lib/python{target.version}/dist-packages"
         bytecode.installed(self._store, site, target.interpreter, place)
-        for entry in dependencies.entries(site, target.version, resolution):
-            # The list of packages is rockery's own, not a file of the part.
-            own = entry.path.startswith(".rock/")
-            if own or (passes(part.stage, entry.path) and passes(part.prime, entry.path)):
-                yield entry
 
     def _scripted(
         self, spec: BuiltSpec, site: Path, extra: Path, scratch: Path, version: str

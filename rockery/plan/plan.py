@@ -20,7 +20,7 @@ from rockery.layer.compression import Compression
 from rockery.layer.layer import compressed_key, load
 from rockery.layer.layer import key as layer_key
 from rockery.plan.parts import PYTHON_PACKAGES, Parts
-from rockery.plan.reason import COMPILER, COMPRESSION, EPOCH, FILTERS, PYTHON, reason
+from rockery.plan.reason import COMPILER, COMPRESSION, EPOCH, FILTERS, OTHERS, PYTHON, reason
 from rockery.plan.spec import (
     BaseSpec,
     BillSpec,
@@ -249,19 +249,25 @@ def _packages(
             title = f"{component.name} {component.version}"
             yield "component", title, ComponentSpec(component, architecture)
     if resolutions.python is not None:
-        yield (
-            "dependencies",
-            PYTHON_PACKAGES,
-            DependenciesSpec(
-                resolutions.python,
-                base,
-                architecture,
-                parts.build_packages(),
-                parts.python_fileset(),
-                parts.keep,
-                parts.dependencies_script(architecture),
-            ),
-        )
+        script = parts.dependencies_script(architecture)
+        # What a script of the user's makes of packages is one thing.
+        apart = resolutions.python.large if script is None else ()
+        for only in (*apart, ""):
+            yield (
+                "dependencies",
+                f"Python package {only}" if only else PYTHON_PACKAGES,
+                DependenciesSpec(
+                    resolutions.python,
+                    base,
+                    architecture,
+                    parts.build_packages(),
+                    parts.python_fileset(),
+                    parts.keep,
+                    script,
+                    apart,
+                    only,
+                ),
+            )
         for path in parts.python_projects:
             yield (
                 "dependencies",
@@ -327,9 +333,16 @@ def _inputs(
                 inputs.append(spec.resolution.build)
             if spec.script is not None:
                 inputs.append(_built(spec.script))
+            if spec.apart:
+                inputs.append([spec.only, spec.apart])
             recipe = dependencies.RECIPE * 1000 + tree.RECIPE
             read = spec.script.facts if spec.script is not None else {}
-            return recipe, inputs, {**facts, **read, **spec.resolution.names}
+            versions = spec.resolution.names
+            if spec.only:
+                # Of the others a layer holds nothing; but what they read of it has to stay.
+                others = {name: found for name, found in versions.items() if name != spec.only}
+                versions = {spec.only: versions[spec.only], OTHERS: _digest(others)}
+            return recipe, inputs, {**facts, **read, **versions}
         case ProjectSpec():
             python = _python(spec.base.name, spec.architecture, found)
             inputs = [python, sorted(spec.facts.items()), *([spec.build] if spec.build else [])]

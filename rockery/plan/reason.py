@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 #: Facts that have no name in the project. Packs of older versions of rockery noted none of
 #: them, so one that is new has not changed.
 PYTHON, FILTERS, COMPILER = "the rock's Python", "what parts take of packages", "the compiler"
+OTHERS = "what else is installed"
 EPOCH, COMPRESSION = "SOURCE_DATE_EPOCH", "the compression"
-_UNNAMED = frozenset({PYTHON, FILTERS, COMPILER, EPOCH, COMPRESSION})
+_UNNAMED = frozenset({PYTHON, FILTERS, COMPILER, OTHERS, EPOCH, COMPRESSION})
 
 #: The reason of a layer that neither this nor another pack of the project has made.
 NOT_MADE = "not made yet"

@@ -51,9 +51,10 @@ class ComponentSpec:
 
 @dataclass(frozen=True)
 class DependenciesSpec:
-    """All Python packages that come from an index.
+    """Python packages that come from an index: all but ``apart``, or one of those, ``only``.
 
-    ``keep`` are globs of what stays of them that else is left out.
+    Those apart have layers of their own. ``keep`` are globs of what stays of them that else is
+    left out.
     """
 
     resolution: PythonResolution
@@ -63,6 +64,8 @@ class DependenciesSpec:
     part: Part
     keep: tuple[str, ...] = ()
     script: BuiltSpec | None = None
+    apart: tuple[str, ...] = ()
+    only: str = ""
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,11 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Mapping
+import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from packaging.utils import canonicalize_name
 
@@ -48,6 +50,8 @@ class PythonResolution:
     """Exact versions with hashes, as a requirement file; ``made`` is when, in UTC.
 
     ``wheels`` says whether all of them have a wheel for the target, so that nothing is built.
+    ``large`` are the normalised names of those whose wheel is so large that they have a layer of
+    their own, sorted.
     ``local`` are projects of the folder that the files name with ``-e .`` or a path. ``build``
     pins what packages are built with, in the same form; without it that floats. ``via`` has
     the packages that brought each, by normalised name, and none for those asked for.
@@ -58,6 +62,7 @@ class PythonResolution:
     local: tuple[str, ...]
     made: str
     build: str = ""
+    large: tuple[str, ...] = ()
     via: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
@@ -116,6 +121,16 @@ class PythonTarget:
         )
 
 
+#: Raise it when more is found out of a resolution.
+_FORMAT = 2
+
+#: Bytes of a wheel that is so large that a layer of its own is worth it: packing, sending and
+#: unpacking it takes far longer than all that a layer costs.
+_LARGE = 5_000_000
+
+#: How many there are at most: engines stack at most 127 layers.
+_MOST_LARGE = 20
+
 #: The variables by which uv resolves otherwise: another index is another resolution.
 _DECIDES = re.compile(
     r"UV_(\w*INDEX|EXCLUDE_NEWER|FIND_LINKS|NO_BINARY|ONLY_BINARY|NO_BUILD|PRERELEASE"
@@ -126,6 +141,7 @@ _DECIDES = re.compile(
 def identity(request: PythonRequest, target: Mapping[str, str]) -> str:
     """Return the key of a resolution; ``target`` names the base, architecture and Python."""
     inputs = [
+        _FORMAT,
         dict(target),
         request.requirements,
         request.constraints,
@@ -145,7 +161,10 @@ def stored(store: Store, key: str) -> PythonResolution | None:
         return None
     raw = json.loads((folder / "python.json").read_text())
     via = {name: tuple(names) for name, names in raw.get("via", {}).items()}
-    return PythonResolution(raw["text"], raw["wheels"], tuple(raw["local"]), raw["made"], via=via)
+    large = tuple(raw["large"])
+    return PythonResolution(
+        *(raw["text"], raw["wheels"], tuple(raw["local"]), raw["made"]), large=large, via=via
+    )
 
 
 def resolve(
@@ -186,17 +205,36 @@ def resolve(
         text, local = _split_local(text, folder)
         text = _with_hashes(text, {n: found for one in locked for n, found in one.hashes.items()})
         (scratch / "pinned.txt").write_text(text)
-        wheels = target.run(
-            *("pip", "install", "--quiet", "--dry-run", "--no-deps", "--only-binary", ":all:"),
-            *(*target.choice, "--target", str(scratch / "target")),
-            *("--requirement", str(scratch / "pinned.txt")),
+        files = scratch / "pylock.toml"
+        done = target.run(
+            *("pip", "compile", "--quiet", "--no-deps", "--format", "pylock.toml"),
+            *(*target.choice, "--output-file", str(files), str(scratch / "pinned.txt")),
             cwd=scratch,
         )
+        if done.returncode:
+            raise _problem(done, request)
+        wheels, large = _wheels(tomllib.loads(files.read_text()).get("packages", []))
     made = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    resolution = PythonResolution(text, wheels.returncode == 0, tuple(local), made, via=via)
+    resolution = PythonResolution(text, wheels, tuple(local), made, large=large, via=via)
     with store.put("resolutions", key, replace=True) as content:
         (content / "python.json").write_text(json.dumps(asdict(resolution)))
     return resolution
+
+
+def _wheels(packages: Sequence[Mapping[str, Any]]) -> tuple[bool, tuple[str, ...]]:
+    """Tell whether all packages of a lock file (PEP 751) have a wheel, and whose are large.
+
+    uv lists only wheels for the target.
+    """
+    sizes: dict[str, int] = {}
+    for package in packages:
+        archive = package.get("archive", {})
+        found = [archive] if archive.get("url", "").endswith(".whl") else package.get("wheels", [])
+        sizes[canonicalize_name(package["name"])] = max(
+            (wheel.get("size", 0) for wheel in found), default=-1
+        )
+    large = sorted((-size, name) for name, size in sizes.items() if size >= _LARGE)
+    return -1 not in sizes.values(), tuple(sorted(name for _, name in large[:_MOST_LARGE]))
 
 
 def _with_hashes(text: str, hashes: Mapping[str, frozenset[str]]) -> str:

@@ -6,6 +6,7 @@ import pytest
 
 from rockery.layer import pkg_resources
 from rockery.resolution.python import PythonResolution
+from rockery.store import Store
 
 
 @pytest.mark.parametrize(
@@ -24,14 +25,16 @@ def test_who_imports_it_at_the_top_of_a_module_misses_it(
 ) -> None:
     (tmp_path / "acme").mkdir()
     (tmp_path / "acme/util.py").write_text(text)
-    assert pkg_resources.importers(tmp_path) == (("acme",) if misses else ())
+    assert pkg_resources.importers(tmp_path, Store(tmp_path / ".store")) == (
+        ("acme",) if misses else ()
+    )
 
 
 def test_nothing_is_missed_where_it_is_installed(tmp_path: Path) -> None:
     (tmp_path / "single.py").write_text("import pkg_resources\n")
-    assert pkg_resources.importers(tmp_path) == ("single",)
+    assert pkg_resources.importers(tmp_path, Store(tmp_path / ".store")) == ("single",)
     (tmp_path / "pkg_resources").mkdir()
-    assert pkg_resources.importers(tmp_path) == ()
+    assert pkg_resources.importers(tmp_path, Store(tmp_path / ".store")) == ()
 
 
 def test_the_note_says_what_it_replaces() -> None:

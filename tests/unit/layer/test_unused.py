@@ -9,6 +9,7 @@ import pytest
 
 from rockery.layer import unused
 from rockery.layer.entry import read
+from rockery.store import Store
 
 PACKAGE = {
     "tool/__init__.py": "",
@@ -26,7 +27,7 @@ def left_out(folder: Path, files: dict[str, str], keep: tuple[str, ...] = ()) ->
     for path, text in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text)
-    list(unused.remove(folder, keep))
+    list(unused.remove(folder, keep, Store(folder.with_name("store"))))
     return {path for path in files if not (folder / path).exists()}
 
 
@@ -121,8 +122,8 @@ def test_keep(tmp_path: Path, keep: str, stays: set[str]) -> None:
 
 def test_the_list_of_it(tmp_path: Path) -> None:
     left_out(tmp_path / "once", PACKAGE, ("**",))
-    (entry,) = unused.remove(tmp_path / "once", ())
+    (entry,) = unused.remove(tmp_path / "once", (), Store(tmp_path / "store"))
     assert entry.content is not None
     size = len(PACKAGE["tool/tests/test_core.py"])
     assert json.loads(read(entry.content)) == {"tool": {"tests": [3, size]}}
-    assert list(unused.remove(tmp_path / "once", ())) == []
+    assert list(unused.remove(tmp_path / "once", (), Store(tmp_path / "store"))) == []
