@@ -309,15 +309,28 @@ class Trail:
         self._imported: set[str] = set()
         self._hidden = False
         self._busy = False
+        self._called: Callable[[types.FrameType, str, Any], None] | None = None
 
     def record(self) -> None:
         """Begin: from here on every call is noted, and every file that is opened."""
-        sys.addaudithook(self._heard)
-        threading.settrace(self._called)
-        sys.settrace(self._called)
+        codes, folder = self._codes, self._folder
+        others: set[str] = set()
 
-    def _called(self, frame: types.FrameType, event: str, arg: Any) -> None:
-        self._codes[id(frame.f_code)] = frame.f_code
+        def called(frame: types.FrameType, event: str, arg: Any) -> None:
+            # Python calls this a million times while scikit-learn is imported. For each id() it
+            # calls the audit hook too; and code can't be a key, since it equals another file's.
+            if frame.f_code.co_filename in others:
+                return
+            code = frame.f_code
+            if code.co_filename.startswith(folder) or code.co_filename[:1] not in ("/", "<"):
+                codes[id(code)] = code
+            else:
+                others.add(code.co_filename)
+
+        self._called = called
+        sys.addaudithook(self._heard)
+        threading.settrace(called)
+        sys.settrace(called)
 
     def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":
