@@ -62,7 +62,7 @@ def rocks(
         screen.detail(sentence)
     parts = getattr(options, "parts", ())
     asked = wishes.packing(options, verify=verify)
-    before = receipt.state(asked, store)
+    before = receipt.state(asked)
     if before and not parts and (found := receipt.find(asked, store, before, every=every)):
         outcome, notes = found
         for note in notes:
@@ -110,9 +110,8 @@ def rocks(
         name, version, platform = plan.rock.name, plan.version, plan.platform
         outcome = receipt.Outcome(made.image, name, version, platform, said, len(prepared) == 1)
         if before is not None and outcome.alone:
-            read = one.parts.python_request.digests
             receipt.keep(
-                *(asked, store, before, outcome, plan, read, watcher.notes),
+                *(asked, store, before, outcome, plan, made.read, watcher.notes),
                 every=every,
                 basis=functools.partial(
                     amendment.basis, plan, made.image, one, made.ground, watcher.notes

@@ -8,8 +8,9 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from rockery.layer import dependencies, tree
+from rockery.layer import tree
 from rockery.layer.layer import Layer, key
+from rockery.layer.recorded import listed
 from rockery.store import Store
 
 _RECIPE = 1
@@ -36,7 +37,7 @@ def installed(store: Store, site: Path, interpreter: Path, packages: str) -> Non
     new: dict[str, list[Path]] = {}
     owned: set[Path] = set()
     for record in sorted(site.glob("*.dist-info/RECORD")):
-        names = (path for path in dependencies.listed(record) if path.endswith(".py"))
+        names = (path for path in listed(record) if path.endswith(".py"))
         modules = [path for path in map(site.joinpath, names) if path.is_file()]
         owned.update(modules)
         # Which modules ship is a matter of rules and wishes too.
@@ -54,8 +55,8 @@ def installed(store: Store, site: Path, interpreter: Path, packages: str) -> Non
     wanted += [path for path in site.rglob("*.py") if path not in owned]
     if not wanted:
         return
-    listed = "\n".join(map(str, wanted))
-    _compiled(site, interpreter, packages, "-i", "-", given=listed, alone=len(wanted) < _FEW)
+    given = "\n".join(map(str, wanted))
+    _compiled(site, interpreter, packages, "-i", "-", given=given, alone=len(wanted) < _FEW)
     for name, modules in new.items():
         with store.put("trees", name) as content:
             for module in modules:

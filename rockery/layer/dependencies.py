@@ -25,6 +25,7 @@ from packaging.utils import canonicalize_name
 from rockery.errors import Problem, ProjectError, SurroundingsError
 from rockery.layer.elf import is_for
 from rockery.layer.entry import Content, Entry, Inline, Stored, file, read
+from rockery.layer.recorded import listed
 from rockery.resolution.python import PythonResolution, PythonTarget
 
 #: Raise it when the code below makes other bytes from the same inputs.
@@ -289,18 +290,6 @@ class Installed:
             if self.owner(path.relative_to(self._site).as_posix()) == name
         ]
         return [hashlib.sha256(self._records[name].read_bytes()).hexdigest(), there]
-
-
-def listed(record: Path) -> Iterator[str]:
-    """Give the paths that a RECORD lists, relative to where uv installed.
-
-    uv writes scripts relative to where it put them: always below ``bin``.
-    """
-    with record.open(newline="", encoding="utf-8") as stream:
-        for row in csv.reader(stream):
-            if row and row[0]:
-                path = os.path.normpath(row[0])
-                yield f"bin/{Path(path).name}" if path.startswith("../") else path
 
 
 def _files(site: Path) -> Iterator[Path]:

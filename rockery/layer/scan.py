@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from rockery.layer.dependencies import listed
 from rockery.layer.layer import key
+from rockery.layer.recorded import listed
 from rockery.store import Store
 
 

@@ -22,6 +22,7 @@ from rockery.pack.jobs import Jobs
 from rockery.pack.memory import recall, remember
 from rockery.pack.options import Options, Watcher
 from rockery.pack.packages import Packages, resolve
+from rockery.pack.receipt import Read
 from rockery.pack.settings import settings
 from rockery.plan import Plan
 from rockery.plan.parts import Parts
@@ -60,11 +61,15 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Packed:
-    """A finished image with the plan it came from, and the ground that its layers lie on."""
+    """A finished image with the plan it came from, and the ground that its layers lie on.
+
+    ``read`` is what was read besides the layers' sources.
+    """
 
     image: Image
     plan: Plan
     ground: Ground
+    read: Read
 
 
 Digest = Callable[[Path], str]
@@ -394,4 +399,9 @@ def _packed(plan: Plan, prepared: Prepared, workshop: Workshop, store: Store, jo
     layers = workshop.build(plan, jobs, verify)
     made = assemble(layers, configuration, plan.mtime)
     remember(store, options.folder, plan)
-    return Packed(made, plan, workshop.ground)
+    request = prepared.parts.python_request
+    resolutions = [workshop.packages.key] if workshop.packages.key else []
+    if resolutions and request:
+        resolutions.append(_python_key(prepared))
+    read = Read(tuple(request.digests), tuple(resolutions))
+    return Packed(made, plan, workshop.ground, read)

@@ -43,8 +43,11 @@ class Packages:
         options: Options,
         watcher: Watcher,
         pinned_sysroot: Sequence[Package] | None = None,
+        key: str = "",
     ) -> None:
         self.resolution = resolution
+        #: The resolution's key in the store, "" where a lock has it.
+        self.key = key
         self._pinned_sysroot = pinned_sysroot
         self._apt = apt
         self._base = apt.base
@@ -236,7 +239,7 @@ def resolve(
         apt.update(offline=options.offline, fresh=options.refresh)
         found = distribution.resolve(store, key, apt, words, bare=bare)
         watcher.done(title, f"{len(found.base) + len(found.runtime)} packages")
-    return Packages(apt, found, store, architecture, options, watcher)
+    return Packages(apt, found, store, architecture, options, watcher, key=key)
 
 
 def _lay_out(member: composing.Member, folder: Path, ground: Ground) -> None:

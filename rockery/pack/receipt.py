@@ -24,14 +24,14 @@ from rockery.layer import load
 from rockery.project import build_source, source
 from rockery.record import Record
 from rockery.resolution import host_apt
-from rockery.store import GRAIN, Store
+from rockery.store import Store, settles
 
 if TYPE_CHECKING:
     from rockery.pack.options import Options
     from rockery.plan import Plan
 
 #: Raise it when what is kept changes its form.
-_FORMAT = 2
+_FORMAT = 3
 
 #: The variables that decide what is packed or how, by how they begin.
 _VARIABLES = ("ROCKERY_", "CRAFT_", "UV_", "SOURCE_DATE_EPOCH", "PATH")
@@ -60,16 +60,15 @@ class Outcome(Record):
 
 
 class State(Record):
-    """What all that a pack reads looks like, and the newest time in it.
+    """What all that a pack reads looks like, but for resolutions.
 
     ``files`` are the project's, each with the file system's words for it; ``digest`` is that of
-    all else. ``seen`` is the time before the look, both times in nanoseconds.
+    all else. ``settled`` says whether a later change of any will show.
     """
 
     digest: str
     files: dict[str, str]
-    newest: int
-    seen: int
+    settled: bool
 
     @property
     def words(self) -> str:
@@ -77,13 +76,19 @@ class State(Record):
         text = json.dumps(self.files, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
-    @property
-    def settled(self) -> bool:
-        """Whether a later change will show: within a tick of the clock it would not."""
-        return self.newest < self.seen - GRAIN
+
+class Read(Record):
+    """What a pack reads besides the sources of its layers.
+
+    ``requirements`` are the paths of the requirement files in the project's folder,
+    ``resolutions`` the keys of resolutions in the store.
+    """
+
+    requirements: tuple[str, ...]
+    resolutions: tuple[str, ...]
 
 
-def state(options: Options, store: Store) -> State | None:
+def state(options: Options) -> State | None:
     """Look at what a pack with these options reads, by the file system's words alone.
 
     None where that isn't known: with ``--refresh``, or where apt is configured elsewhere.
@@ -91,27 +96,27 @@ def state(options: Options, store: Store) -> State | None:
     if options.refresh or "APT_CONFIG" in os.environ:
         return None
     seen = time.time_ns()
-    newest = 0
+    settled = 0
     told = {n: v for n, v in os.environ.items() if n.startswith(_VARIABLES)}
 
     def look(paths: Iterator[Path]) -> Iterator[tuple[str, str]]:
-        nonlocal newest
+        nonlocal settled
         for path in paths:
             found = path.lstat()
-            newest = max(newest, found.st_mtime_ns, found.st_ctime_ns)
+            settled = max(settled, settles(max(found.st_mtime_ns, found.st_ctime_ns)))
             words = f"{found.st_mode} {found.st_dev} {found.st_ino} {found.st_size} "
             yield str(path), words + f"{found.st_mtime_ns} {found.st_ctime_ns}"
 
     try:
-        around = [_FORMAT, sys.version, sorted(told.items()), list(look(_around(options, store)))]
+        around = [_FORMAT, sys.version, sorted(told.items()), list(look(_around(options)))]
         files = dict(look(_own(options)))
     except (OSError, ProjectError):
         return None
     digest = hashlib.sha256(json.dumps(around).encode()).hexdigest()
-    return State(digest, files, newest, seen)
+    return State(digest, files, settled < seen)
 
 
-def _around(options: Options, store: Store) -> Iterator[Path]:
+def _around(options: Options) -> Iterator[Path]:
     """Give every file that a pack may read, but for the project's."""
     for folder in (Path(__file__).parents[1], *map(data_folder, _DATA)):
         for here, names, files in os.walk(folder):
@@ -119,9 +124,6 @@ def _around(options: Options, store: Store) -> Iterator[Path]:
             yield from (Path(here, name) for name in sorted(files))
     yield from host_apt.files()
     yield from options.binaries.given.values()
-    # Whatever is resolved anew changes this folder.
-    if (resolutions := store.root / "resolutions").is_dir():
-        yield resolutions
     root = options.folder.absolute()
     if (lock := root / "rockery.lock").exists():
         yield lock
@@ -179,7 +181,14 @@ def _kept(
         kept: dict[str, Any] = json.loads((folder / name).read_text())
     except (OSError, ValueError):
         return None  # it is being replaced, or has none
-    return kept if kept["state"] == now.digest else None
+    if kept["state"] != now.digest or _resolved(store, kept["resolutions"]) != kept["resolutions"]:
+        return None
+    return kept
+
+
+def _resolved(store: Store, keys: Iterable[str]) -> dict[str, str | None]:
+    """Return what tells resolutions from newer ones, None for those that are gone."""
+    return {key: store.seal("resolutions", key) for key in keys}
 
 
 def _outcome(kept: Mapping[str, Any], store: Store) -> Outcome | None:
@@ -198,7 +207,7 @@ def keep(
     before: State,
     outcome: Outcome,
     plan: Plan,
-    requirements: Iterable[str],
+    read: Read,
     notes: Iterable[Problem],
     *,
     every: bool,
@@ -206,20 +215,20 @@ def keep(
 ) -> None:
     """Keep what a pack came to and said, where ``before`` tells of all that it read.
 
-    ``requirements`` are the paths of the requirement files in the project's folder. ``basis``
-    gives what :func:`basis` is to return with it, as JSON data.
+    ``basis`` gives what :func:`basis` is to return with it, as JSON data.
     """
     import dataclasses
 
     folder = options.folder.absolute()
-    read = [folder / path for path in requirements]
-    if not before.settled or not _is_known(plan, folder, read):
+    requirements = [folder / path for path in read.requirements]
+    if not before.settled or not _is_known(plan, folder, requirements):
         return
     again = {"action": "reuse", "reason": "cached"}
     document = outcome.document
     document = {**document, "layers": [{**one, **again} for one in document["layers"]]}
     receipt = {
         "state": before.digest,
+        "resolutions": _resolved(store, read.resolutions),
         "words": before.words,
         "layers": [layer.key for layer in outcome.image.layers],
         "settings": dataclasses.asdict(outcome.image.settings),
@@ -233,7 +242,8 @@ def keep(
     with store.put("receipts", _key(options, every=every), replace=True) as folder:
         (folder / "receipt.json").write_text(json.dumps(receipt))
         if (given := basis()) is not None:
-            named = {"state": before.digest, "words": before.words, "files": before.files}
+            named = {name: receipt[name] for name in ("state", "resolutions", "words")}
+            named["files"] = before.files
             (folder / "basis.json").write_text(json.dumps({**named, **given}))
 
 

@@ -16,10 +16,18 @@ from pathlib import Path
 from rockery.errors import SurroundingsError
 from rockery.store.store import Store
 
-#: Nanoseconds that a file must have been left alone before its times tell of a change. Within
-#: one tick of the file system's clock (2 s on the coarsest, FAT) a second change of the same
-#: size leaves the same times.
-GRAIN = 2_000_000_000
+#: Nanoseconds of one tick of the clock by which a file system notes a change: FAT's, and that of
+#: those which note more than milliseconds. Theirs is the kernel's own, of 100 Hz at the slowest.
+_COARSE, _FINE = 2_000_000_000, 20_000_000
+
+
+def settles(changed: int) -> int:
+    """Return when a file that was last changed at ``changed`` tells of another change.
+
+    Within one tick of the clock a second change of the same size leaves the same times. Both
+    are in nanoseconds since the epoch.
+    """
+    return changed + (_FINE if changed % 1_000_000 else _COARSE)
 
 
 def digest_of(path: Path) -> str:
@@ -57,7 +65,7 @@ class Digests:
             return known[len(state) :]
         began = time.time_ns()
         digest = digest_of(path)
-        if max(found.st_mtime_ns, found.st_ctime_ns) < began - GRAIN:
+        if settles(max(found.st_mtime_ns, found.st_ctime_ns)) < began:
             self._used[name] = state + digest
         return digest
 

@@ -6,7 +6,8 @@ import hashlib
 import os
 from pathlib import Path
 
-_NAME = "seal"
+#: The name of the file.
+SEAL = "seal"
 
 #: What is too large to be read each time, and has digests of its own or is read seldom.
 _LARGE = frozenset({"entries.jsonl", "data.tar"})
@@ -17,7 +18,7 @@ _BLOB = "blob"
 
 def seal(folder: Path) -> None:
     """Write the seal of what is in ``folder``."""
-    (folder / _NAME).write_text("".join(f"{_digest(folder, large=x)}\n" for x in (False, True)))
+    (folder / SEAL).write_text("".join(f"{_digest(folder, large=x)}\n" for x in (False, True)))
 
 
 def is_sound(folder: Path, *, thorough: bool = False) -> bool:
@@ -26,7 +27,7 @@ def is_sound(folder: Path, *, thorough: bool = False) -> bool:
     Only with ``thorough`` the large files are read.
     """
     try:
-        wanted = (folder / _NAME).read_text().split()
+        wanted = (folder / SEAL).read_text().split()
         if len(wanted) != 2:
             return False
         return wanted[0] == _digest(folder, large=False) and (
@@ -45,7 +46,7 @@ def _digest(folder: Path, *, large: bool) -> str:
         names.sort()
         for name in sorted(files):
             path = Path(here, name)
-            if (name in _LARGE) is not large or (Path(here) == folder and name in (_NAME, _BLOB)):
+            if (name in _LARGE) is not large or (Path(here) == folder and name in (SEAL, _BLOB)):
                 continue
             digest.update(f"{path.relative_to(folder)}\0".encode("utf-8", "surrogateescape"))
             if path.is_symlink():

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rockery.errors import SurroundingsError
 from rockery.store import disk, lock
-from rockery.store.seal import is_sound, seal
+from rockery.store.seal import SEAL, is_sound, seal
 
 #: What the store holds; each is a folder below its root.
 KINDS = (
@@ -90,6 +90,13 @@ class Store:
         if time.time() - found.st_mtime > _USED_AGAIN:
             self.touch(path)
         return path
+
+    def seal(self, kind: str, key: str) -> str | None:
+        """Return what tells a thing from another that is stored as ``key`` later, or None."""
+        try:
+            return (self._path(kind, key) / SEAL).read_text()
+        except OSError:
+            return None
 
     def touch(self, path: Path) -> None:
         """Note that a folder of the store is used now; where nothing can be noted, nothing is."""

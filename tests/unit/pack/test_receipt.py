@@ -20,6 +20,7 @@ from rockery.plan import FilesSpec, Plan, PlannedFile, PlannedLayer
 from rockery.resolution.apt import Mirrors
 from rockery.store import Store
 
+RESOLUTIONS = ("of-packages",)
 NOTE = Problem("look", "odd", Location("app.py", 3), "do", ("this",))
 
 
@@ -42,7 +43,7 @@ def options(tmp_path: Path) -> Options:
 @pytest.fixture(autouse=True)
 def _old(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("APT_CONFIG", raising=False)
-    monkeypatch.setattr(receipt, "GRAIN", -3600 * 10**9)
+    monkeypatch.setattr(receipt, "settles", lambda changed: changed - 3600 * 10**9)
 
 
 def outcome(store: Store) -> Outcome:
@@ -74,20 +75,26 @@ def keep(
     options: Options, store: Store, plan: Plan | None = None, read: tuple[str, ...] = ()
 ) -> None:
     made = outcome(store)
-    before = receipt.state(options, store)
+    before = receipt.state(options)
     assert before is not None
-    receipt.keep(options, store, before, made, plan or planned(), read, [NOTE], every=True)
+    known = receipt.Read(read, RESOLUTIONS)
+    receipt.keep(options, store, before, made, plan or planned(), known, [NOTE], every=True)
+
+
+def resolve(store: Store, key: str, what: str) -> None:
+    with store.put("resolutions", key, replace=True) as folder:
+        (folder / "python.json").write_text(what)
 
 
 def found(options: Options, store: Store) -> bool:
-    now = receipt.state(options, store)
+    now = receipt.state(options)
     assert now is not None
     return receipt.find(options, store, now, every=True) is not None
 
 
 def test_it_says_what_the_pack_came_to(options: Options, store: Store) -> None:
     keep(options, store, planned(options.folder / "app.py"), ("link.txt",))
-    now = receipt.state(options, store)
+    now = receipt.state(options)
     assert now is not None
     assert receipt.find(options, store, now, every=False) is None
     answer = receipt.find(options, store, now, every=True)
@@ -136,15 +143,17 @@ def test_other_wishes_have_receipts_of_their_own(
     keep(options, store)
     assert not found(Options(options.folder, platform="arm64"), store)
     assert not found(Options(options.folder, verify=False), store)
-    assert receipt.state(Options(options.folder, refresh=True), store) is None
+    assert receipt.state(Options(options.folder, refresh=True)) is None
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1")
     assert not found(options, store)
 
 
 def test_a_store_that_lost_a_layer_or_resolved_anew(options: Options, store: Store) -> None:
+    resolve(store, *RESOLUTIONS, "one")
     keep(options, store)
-    with store.put("resolutions", "new"):
-        pass
+    resolve(store, "of another project", "one")
+    assert found(options, store)
+    resolve(store, *RESOLUTIONS, "another")
     assert not found(options, store)
     keep(options, store)
     assert found(options, store)
@@ -158,6 +167,6 @@ def test_what_is_in_doubt_leaves_none(
     keep(options, store, planned(tmp_path / "elsewhere"))
     keep(options, store, planned(options.folder / "node_modules/a.js"))
     keep(options, store, read=("../requirements.txt",))
-    monkeypatch.setattr(receipt, "GRAIN", 2 * 10**9)
+    monkeypatch.setattr(receipt, "settles", lambda changed: changed + 3600 * 10**9)
     keep(options, store)  # a file was written a moment ago
     assert store.keys("receipts") == []

@@ -35,7 +35,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 @pytest.fixture
 def old(monkeypatch: pytest.MonkeyPatch) -> None:
     """All files have been left alone for long enough: a test can't change when one changed."""
-    monkeypatch.setattr(digests, "GRAIN", -3600 * 10**9)
+    monkeypatch.setattr(digests, "settles", lambda changed: changed - 3600 * 10**9)
 
 
 def told(store: Store, path: Path) -> str:
@@ -108,3 +108,11 @@ def test_a_store_that_cannot_be_written_is_left_alone(tmp_path: Path) -> None:
     path.write_bytes(b"one")
     (tmp_path / "file").touch()
     assert told(Store(tmp_path / "file"), path) == sha256(b"one")
+
+
+@pytest.mark.parametrize(
+    ("changed", "settled"),
+    [(5 * 10**9 + 1, 5 * 10**9 + 20_000_001), (5 * 10**9, 7 * 10**9), (0, 2 * 10**9)],
+)
+def test_a_clock_that_tells_nanoseconds_ticks_sooner(changed: int, settled: int) -> None:
+    assert digests.settles(changed) == settled
