@@ -7,10 +7,12 @@ namespace accepts them as lower directories. The unpacked tree is shared and nev
 from __future__ import annotations
 
 import os
+import shutil
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from rockery.layer.entry import Entry
 from rockery.layer.layer import Layer, key
 from rockery.store import Store
 from rockery.store.damage import SIGNS, DamagedLayerError
@@ -39,6 +41,36 @@ def unpacked(store: Store, layer: Layer) -> Path:
     return folder
 
 
+def lay_out(store: Store, layer: Layer, entries: Iterable[Entry]) -> None:
+    """Make the layer's folder from what it was just made of, as long as that is there.
+
+    Nothing is linked: what damages a tree must damage nothing else. Where the layer's paths are
+    others than the entries' there is no folder yet.
+    """
+    name = layer.diff_id.removeprefix("sha256:")
+    contents = {entry.path: entry.content for entry in entries if entry.content is not None}
+    members = list(layer.entries())
+    if not all(m["kind"] == "directory" or m["path"] in contents for m in members):
+        return
+    with store.lock(f"tree-{name}"):
+        if store.get("trees", name) is not None:
+            return
+        with store.put("trees", name) as folder:
+            for member in members:
+                path = folder / member["path"]
+                if member["kind"] == "directory":
+                    path.mkdir(exist_ok=True)
+                    continue
+                with path.open("wb") as target, contents[member["path"]].open() as source:
+                    shutil.copyfileobj(source, target, 1 << 20)
+                path.chmod(_mode(member["mode"]))
+
+
+def _mode(mode: int) -> int:
+    """Return a file's mode in a tree, which is not the rock's: its owner can always read it."""
+    return (mode & 0o777) | 0o600
+
+
 def _unpack(layer: Layer, folder: Path) -> None:
     with layer.plain() as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
         for member in archive:
@@ -55,8 +87,7 @@ def _unpack(layer: Layer, folder: Path) -> None:
                 with path.open("wb") as target:
                     while piece := source.read(1 << 20):
                         target.write(piece)
-                # The owner can always read: these modes are not the rock's, its layers' are.
-                path.chmod((member.mode & 0o777) | 0o600)
+                path.chmod(_mode(member.mode))
 
 
 def interpreter(store: Store, layers: Sequence[Layer], architecture: str, version: str) -> Path:

@@ -199,19 +199,25 @@ class Workshop:
                 if found is not None:
                     self.watcher.done(planned.title, "the same as before")
                     return found
+                installed = isinstance(planned.spec, DependenciesSpec)
+                entries = self._entries(planned, scratch)
+                entries = list(entries) if installed else entries
                 try:
                     made = build(
                         self.store,
                         other or key,
                         kind=planned.kind,
                         title=planned.title,
-                        entries=self._entries(planned, scratch),
+                        entries=entries,
                         ground=ground,
                         scheme=planned.scheme,
                         mtime=self._mtime,
                     )
                 except EOFError as error:
                     raise changed(str(error)) from error
+                if installed:
+                    # The import of the application and the bill want it at once.
+                    tree.lay_out(self.store, made, entries)
             if other is not None:
                 made = adopt(self.store, key, made)
             if isinstance(planned.spec, FilesSpec):

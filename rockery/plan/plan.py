@@ -220,8 +220,18 @@ def _specs(
     resolutions: Resolutions,
 ) -> Iterable[tuple[Kind, str, Spec]]:
     made, own = parts.files(architecture)
-    below = list(_packages(parts, architecture, resolutions))
-    below += [("part", name, of_part) for name, of_part in made]
+    base = list(_below(parts, architecture, resolutions.distribution))
+    base += _components(parts, architecture)
+    # What an engine has it has as a chain from the bottom: what changes less often lies lower,
+    # so rockery's own files below the packages of the project.
+    given = [one for one in made if isinstance(one[1], FilesSpec)]
+    built = [one for one in made if not isinstance(one[1], FilesSpec)]
+    below = [
+        *base,
+        *(("part", name, of_part) for name, of_part in given),
+        *_packages(parts, architecture, resolutions),
+        *(("part", name, of_part) for name, of_part in built),
+    ]
     yield from below
     rock = parts.rock
     # Files of rockery's own data are no packages.
@@ -238,16 +248,18 @@ def _specs(
         yield "part", name, of_part
 
 
-def _packages(
-    parts: Parts, architecture: str, resolutions: Resolutions
-) -> Iterable[tuple[Kind, str, Spec]]:
-    """Give the base, the runtime, the components and the Python packages."""
-    base = parts.base
-    yield from _below(parts, architecture, resolutions.distribution)
+def _components(parts: Parts, architecture: str) -> Iterable[tuple[Kind, str, Spec]]:
     for component in components():
         if component.name == "pebble" or component.name in parts.component_parts():
             title = f"{component.name} {component.version}"
             yield "component", title, ComponentSpec(component, architecture)
+
+
+def _packages(
+    parts: Parts, architecture: str, resolutions: Resolutions
+) -> Iterable[tuple[Kind, str, Spec]]:
+    """Give the Python packages."""
+    base = parts.base
     if resolutions.python is not None:
         script = parts.dependencies_script(architecture)
         # What a script of the user's makes of packages is one thing.

@@ -315,8 +315,13 @@ def _held_layers(engine: Engine, image: Image, before: Mapping[str, Any] | None)
     """
     wanted = [layer.diff_id for layer in image.layers]
     longest = 0
-    images = (engine.image(name) for name in itertools.islice(engine.images(), _MOST_IMAGES))
-    for held in itertools.chain([before], images):
+
+    def held_images() -> Iterator[Mapping[str, Any] | None]:
+        yield before
+        for name in itertools.islice(engine.images(), _MOST_IMAGES):
+            yield engine.image(name)
+
+    for held in held_images():
         # Somebody may have removed it meanwhile.
         chain = (held or {}).get("RootFS", {}).get("Layers") or []
         same = (mine == theirs for mine, theirs in zip(wanted, chain, strict=False))

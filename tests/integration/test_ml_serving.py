@@ -86,6 +86,26 @@ def test_no_tests_of_packages_are_in_it(rock: Path, rockery: Rockery) -> None:
     assert {"numpy", "scipy", "scikit-learn"} <= {one["name"] for one in told["packages"]}
 
 
+@pytest.mark.network
+def test_large_packages_stay_as_they_are_when_another_one_comes(
+    rock: Path, rockery: Rockery, project: Path, tmp_path: Path
+) -> None:
+    more = shutil.copytree(project, tmp_path / "ml-serving")
+    with (more / "requirements.txt").open("a") as file:
+        file.write("iniconfig\n")
+    other = rockery("-C", more, "pack", "--output", tmp_path).stdout.strip()
+
+    def layers(path: Path | str) -> dict[str, str]:
+        told = json.loads(rockery("inspect", "--json", path).stdout)
+        return {layer["title"]: layer["digest"] for layer in told["layers"]}
+
+    before, now = layers(rock), layers(other)
+    large = {title for title in before if title.startswith("Python package ")}
+    assert {f"Python package {name}" for name in ("numpy", "scikit-learn", "scipy")} <= large
+    assert {title: now[title] for title in large} == {title: before[title] for title in large}
+    assert now["Python packages"] != before["Python packages"]
+
+
 @pytest.mark.soak
 @pytest.mark.engine
 @pytest.mark.network

@@ -21,6 +21,7 @@ from rockery.plan.reason import CHANGED_RULES
 from rockery.project import document, schema
 from rockery.resolution.apt import Package
 from rockery.resolution.distribution import DistributionResolution
+from rockery.resolution.python import PythonResolution
 from rockery.store import Store
 
 DATA: dict[str, Any] = {
@@ -53,6 +54,7 @@ def _plan(
     data: dict[str, Any],
     store: Store,
     runtime: tuple[Package, ...] = (),
+    python: PythonResolution | None = None,
     **previous: dict[str, str],
 ) -> Plan:
     where = document.Document.parse(document.dump(data), "rockcraft.yaml").where
@@ -63,7 +65,7 @@ def _plan(
         version="1",
         platform="amd64",
         architecture="amd64",
-        resolutions=Resolutions(DistributionResolution((), runtime, (), ""), None),
+        resolutions=Resolutions(DistributionResolution((), runtime, (), ""), python),
         binaries=Binaries({}),
         store=store,
         mtime=0,
@@ -166,6 +168,29 @@ def test_a_reason_names_what_has_no_name_in_the_project(project: Path, tmp_path:
     files = {name: fact for name, fact in one.facts.items() if name.startswith("usr/")}
     assert planned("2" * 64, files).reason == CHANGED_RULES
     assert planned("1" * 64, one.facts).reason == CHANGED_RULES
+
+
+def test_a_large_package_lies_apart(project: Path, tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+
+    def planned(big: str, small: str, previous: Plan | None = None) -> Plan:
+        hashed = " \\\n    --hash=sha256:0\n"
+        text = f"big=={big}{hashed}small=={small}{hashed}"
+        python = PythonResolution(text, True, (), "", large=("big",))
+        facts = {layer.title: dict(layer.facts) for layer in previous.layers} if previous else {}
+        return _plan(project, DATA, store, (), python, **facts)
+
+    first = planned("1", "1")
+    names = ["Python package big", "Python packages"]
+    assert [x.title for x in first.layers if x.kind == "dependencies"] == names
+
+    def reasons(plan: Plan) -> list[str]:
+        return [x.reason for x in plan.layers if x.kind == "dependencies"]
+
+    assert reasons(planned("1", "2", first)) == ["what else is installed changed", "small changed"]
+    assert reasons(planned("2", "1", first)) == ["big changed", "big changed"]
+    keys = [x.key for x in first.layers if x.kind == "dependencies"]
+    assert len(set(keys)) == 2
 
 
 def test_what_is_stored_is_reused(project: Path, tmp_path: Path) -> None:
