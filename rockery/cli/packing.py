@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from argparse import Namespace
 from collections.abc import Generator
@@ -16,7 +17,8 @@ from rockery.store.damage import DamagedLayerError
 
 if TYPE_CHECKING:
     from rockery.image import Image
-    from rockery.pack import Outcome, Prepared, Watcher
+    from rockery.pack import Options, Outcome, Prepared, Watcher
+    from rockery.pack.receipt import State
 
 
 #: How often damaged layers are made anew before the disk is given up.
@@ -56,70 +58,80 @@ def rocks(
 
     Where nothing has changed since the last pack, what that came to is the answer.
     """
-    from rockery.pack import receipt
+    from rockery.pack import ahead, receipt
 
     for sentence in rockcraft.without_effect(options):
         screen.detail(sentence)
     parts = getattr(options, "parts", ())
     asked = wishes.packing(options, verify=verify)
     before = receipt.state(asked)
-    if before and not parts and (found := receipt.find(asked, store, before, every=every)):
+    watcher = Noted(screen)
+    if before and not parts:
+        short = _short(asked, store, before, watcher, screen, every=every)
+        if short is not None:
+            yield short
+            return
+    with contextlib.closing(ahead.writer(asked, store)) as writer:
+        from rockery.pack import amendment, image, prepare, prepare_all
+        from rockery.pack.jobs import Job, Jobs
+
+        files = Digests(store, f"project {asked.folder.resolve()}")
+        prepared = prepare_all(asked, files.of) if every else (prepare(asked, files.of),)
+        rockcraft.check_parts(parts, prepared[0].parts.rock.parts)
+        if parts:
+            screen.detail("all parts are made: those that nothing changed cost nothing")
+        for note in prepared[0].notes:
+            watcher.note(note)
+        jobs = Jobs(asked.jobs, watcher)
+        interruption.first(jobs.stop)
+
+        def make(one: Prepared) -> Outcome:
+            if len(prepared) > 1:
+                jobs.say(f"for {one.platform}:")
+            for left in range(_MOST_DAMAGED, -1, -1):
+                try:
+                    made = image(one, store, jobs, writer if len(prepared) == 1 else None)
+                    break
+                except DamagedLayerError as error:
+                    if not left:
+                        raise
+                    _forget(error, jobs, store)
+                finally:
+                    files.save()
+            plan = made.plan
+            for note in one.parts.notes:
+                jobs.note(note)
+            said = plan.document()
+            name, version, platform = plan.rock.name, plan.version, plan.platform
+            outcome = receipt.Outcome(made.image, name, version, platform, said, len(prepared) == 1)
+            if before is not None and outcome.alone:
+                receipt.keep(
+                    *(asked, store, before, outcome, plan, made.read, watcher.notes),
+                    every=every,
+                    basis=functools.partial(
+                        amendment.basis, plan, made.image, one, made.ground, watcher.notes
+                    ),
+                )
+            return outcome
+
+        yield from jobs.together([Job(functools.partial(make, one)) for one in prepared])
+
+
+def _short(
+    asked: Options, store: Store, before: State, watcher: Noted, screen: Screen, *, every: bool
+) -> Outcome | None:
+    """Return what the last pack came to, amended where files of the app alone have changed."""
+    from rockery.pack import receipt
+
+    if found := receipt.find(asked, store, before, every=every):
         outcome, notes = found
         for note in notes:
             screen.note(note)
         screen.detail("nothing has changed since the last pack")
-        yield outcome
-        return
-    watcher = Noted(screen)
-    if before and not parts:
-        from rockery.pack import amendment
-
-        if (amended := amendment.amend(asked, store, before, watcher, every=every)) is not None:
-            yield amended
-            return
-    from rockery.pack import amendment, image, prepare, prepare_all
-    from rockery.pack.jobs import Job, Jobs
-
-    files = Digests(store, f"project {asked.folder.resolve()}")
-    prepared = prepare_all(asked, files.of) if every else (prepare(asked, files.of),)
-    rockcraft.check_parts(parts, prepared[0].parts.rock.parts)
-    if parts:
-        screen.detail("all parts are made: those that nothing changed cost nothing")
-    for note in prepared[0].notes:
-        watcher.note(note)
-    jobs = Jobs(asked.jobs, watcher)
-    interruption.first(jobs.stop)
-
-    def make(one: Prepared) -> Outcome:
-        if len(prepared) > 1:
-            jobs.say(f"for {one.platform}:")
-        for left in range(_MOST_DAMAGED, -1, -1):
-            try:
-                made = image(one, store, jobs)
-                break
-            except DamagedLayerError as error:
-                if not left:
-                    raise
-                _forget(error, jobs, store)
-            finally:
-                files.save()
-        plan = made.plan
-        for note in one.parts.notes:
-            jobs.note(note)
-        said = plan.document()
-        name, version, platform = plan.rock.name, plan.version, plan.platform
-        outcome = receipt.Outcome(made.image, name, version, platform, said, len(prepared) == 1)
-        if before is not None and outcome.alone:
-            receipt.keep(
-                *(asked, store, before, outcome, plan, made.read, watcher.notes),
-                every=every,
-                basis=functools.partial(
-                    amendment.basis, plan, made.image, one, made.ground, watcher.notes
-                ),
-            )
         return outcome
+    from rockery.pack import amendment
 
-    yield from jobs.together([Job(functools.partial(make, one)) for one in prepared])
+    return amendment.amend(asked, store, before, watcher, every=every)
 
 
 def published(

@@ -19,6 +19,11 @@ def _key(folder: Path) -> str:
     return layer_key("project", 1, str(folder.resolve()))
 
 
+def knows(store: Store, folder: Path) -> bool:
+    """Tell whether ``folder`` has ever been packed."""
+    return store.get("projects", _key(folder)) is not None
+
+
 def recall(store: Store, folder: Path, platform: str) -> Mapping[str, Mapping[str, str]]:
     """Return the facts of the last pack of ``folder`` for ``platform``, by layer title."""
     facts: dict[str, dict[str, str]] = _read(store, folder).get(platform, {}).get("facts", {})

@@ -367,15 +367,17 @@ def _check_required(prepared: Prepared, resolved: python.PythonResolution) -> No
         raise ProjectError(*problems)
 
 
-def image(prepared: Prepared, store: Store, jobs: Jobs) -> Packed:
+def image(prepared: Prepared, store: Store, jobs: Jobs, writer: Writer | None = None) -> Packed:
     """Resolve and plan, make the layers that are missing, and verify the application.
+
+    A ``writer`` of the bill of materials may be at work already; it is closed.
 
     Raises:
         ProjectError: there is no such package, two parts ship different files at one path, a
             program that a service names isn't in the rock, or the application can't be imported.
         SurroundingsError: the network, the disk or a tool is at fault.
     """
-    with contextlib.closing(Writer()) as writer:
+    with contextlib.closing(writer or Writer()) as writer:
         plan, workshop = planned(prepared, store, jobs, writer)
         return _packed(plan, prepared, workshop, store, jobs)
 

@@ -291,6 +291,10 @@ class Reads:
         return False
 
 
+#: The number of a tool of ``sys.monitoring`` that none of Python's own has.
+_TOOL = 4
+
+
 class Trail:
     """What of the application's own files an import runs and reads.
 
@@ -309,28 +313,52 @@ class Trail:
         self._imported: set[str] = set()
         self._hidden = False
         self._busy = False
-        self._called: Callable[[types.FrameType, str, Any], None] | None = None
+        self._watches: Callable[[], bool] = lambda: False
 
     def record(self) -> None:
         """Begin: from here on every call is noted, and every file that is opened."""
-        codes, folder = self._codes, self._folder
+        sys.addaudithook(self._heard)
+        # Tracing makes an import of scikit-learn take twice as long; monitoring costs nothing.
+        self._watches = self._monitor() if sys.version_info >= (3, 12) else self._trace()
+
+    def _trace(self) -> Callable[[], bool]:
+        """Note what is called; return who tells whether that is still so."""
         others: set[str] = set()
 
         def called(frame: types.FrameType, event: str, arg: Any) -> None:
-            # Python calls this a million times while scikit-learn is imported. For each id() it
-            # calls the audit hook too; and code can't be a key, since it equals another file's.
-            if frame.f_code.co_filename in others:
-                return
-            code = frame.f_code
-            if code.co_filename.startswith(folder) or code.co_filename[:1] not in ("/", "<"):
-                codes[id(code)] = code
-            else:
-                others.add(code.co_filename)
+            # Called a million times. For each id() Python calls the audit hook too; and code
+            # can't be a key, since it equals another file's.
+            if frame.f_code.co_filename not in others and not self._ran(frame.f_code):
+                others.add(frame.f_code.co_filename)
 
-        self._called = called
-        sys.addaudithook(self._heard)
         threading.settrace(called)
         sys.settrace(called)
+        return lambda: sys.gettrace() is called
+
+    def _monitor(self) -> Callable[[], bool]:
+        """Do as :meth:`_trace`, each code once (Python 3.12, PEP 669)."""
+        monitoring: Any = sys.monitoring  # type: ignore[attr-defined]
+        events = monitoring.events
+
+        def started(code: types.CodeType, _offset: int) -> Any:
+            self._ran(code)
+            return monitoring.DISABLE
+
+        monitoring.use_tool_id(_TOOL, __name__)
+        monitoring.register_callback(_TOOL, events.PY_START, started)
+        monitoring.set_events(_TOOL, events.PY_START)
+        return lambda: bool(
+            monitoring.get_tool(_TOOL) == __name__
+            and monitoring.get_events(_TOOL) == events.PY_START
+        )
+
+    def _ran(self, code: types.CodeType) -> bool:
+        """Note code that runs if it is the application's, and say whether it is."""
+        path = code.co_filename
+        own = path.startswith(self._folder) or path[:1] not in ("/", "<")
+        if own:
+            self._codes[id(code)] = code
+        return own
 
     def _heard(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":
@@ -357,7 +385,7 @@ class Trail:
 
     def end(self) -> dict[str, Any] | None:
         """Return ``ran``: by file, the name and line of the code that ran; and ``opened``."""
-        alone = sys.gettrace() == self._called and len(sys._current_frames()) == 1
+        alone = self._watches() and len(sys._current_frames()) == 1
         sys.settrace(None)
         if self._hidden or not alone:
             return None
