@@ -107,13 +107,16 @@ def compressed_key(content: str, scheme: str) -> str:
     return key("compressed", 1, [content, scheme])
 
 
-def load(store: Store, layer_key: str) -> Layer | None:
-    """Return a stored layer, or None."""
+def load(store: Store, layer_key: str, title: str | None = None) -> Layer | None:
+    """Return a stored layer, or None; ``title`` is what the rock that it is for calls it.
+
+    Without one it has the title under which it was made, by whichever rock was the first.
+    """
     folder = store.get("layers", layer_key)
     if folder is None:
         return None
     meta = json.loads((folder / "layer.json").read_text())
-    layer = Layer(key=layer_key, folder=folder, **meta)
+    layer = Layer(key=layer_key, folder=folder, **{**meta, "title": title or meta["title"]})
     try:
         whole = layer.blob.stat().st_size == layer.size
     except FileNotFoundError:
@@ -161,7 +164,7 @@ def build(
             **packing.facts(scheme),
         }
         (folder / "layer.json").write_text(json.dumps(meta))
-    stored = load(store, layer_key)
+    stored = load(store, layer_key, title)
     assert stored is not None
     return stored
 
@@ -185,7 +188,7 @@ def recompress(store: Store, layer_key: str, layer: Layer, scheme: str) -> Layer
             shutil.copyfile(layer.folder / name, folder / name)
         meta = json.loads((layer.folder / "layer.json").read_text())
         (folder / "layer.json").write_text(json.dumps({**meta, **facts}))
-    stored = load(store, layer_key)
+    stored = load(store, layer_key, layer.title)
     assert stored is not None
     return stored
 
@@ -202,7 +205,7 @@ def adopt(store: Store, layer_key: str, layer: Layer) -> Layer:
     with store.put("layers", layer_key) as folder:
         for name in ("blob", "layer.json", *_LISTS):
             os.link(layer.folder / name, folder / name)
-    stored = load(store, layer_key)
+    stored = load(store, layer_key, layer.title)
     assert stored is not None
     return stored
 

@@ -96,7 +96,7 @@ class Workshop:
         lacking: list[int] = []
         bills: list[int] = []
         for index, planned in enumerate(plan.layers):
-            found = load(self.store, planned.key)
+            found = load(self.store, planned.key, planned.title)
             if found is not None:
                 self._made[planned.title] = found
             elif isinstance(planned.spec, BillSpec):
@@ -181,21 +181,21 @@ class Workshop:
             places = [dict(ground.directories), dict(ground.links)]
             content = layer_key("grounded", 1, [content, *places])
             key = compressed_key(content, planned.scheme)
-        found = load(self.store, key)
+        found = load(self.store, key, planned.title)
         if found is not None:
             return found
         with self.store.lock(f"layer-{key}"):
-            found = load(self.store, key)
+            found = load(self.store, key, planned.title)
             if found is not None:
                 return found
             self.watcher.step(planned.title)
-            found = self._recompressed(content, key, planned.scheme)
+            found = self._recompressed(planned, content, key)
             if found is not None:
                 self.watcher.done(planned.title, "compressed anew")
                 return found
             with self.store.temporary() as scratch:
                 other = self._meaning(planned, ground, scratch)
-                found = self._adopted(key, other)
+                found = self._adopted(planned, key, other)
                 if found is not None:
                     self.watcher.done(planned.title, "the same as before")
                     return found
@@ -241,8 +241,8 @@ class Workshop:
         inputs += [dict(ground.directories), dict(ground.links)]
         return compressed_key(layer_key("distribution", 1, inputs), planned.scheme)
 
-    def _adopted(self, key: str, other: str | None) -> Layer | None:
-        found = load(self.store, other) if other is not None else None
+    def _adopted(self, planned: PlannedLayer, key: str, other: str | None) -> Layer | None:
+        found = load(self.store, other, planned.title) if other is not None else None
         if found is None:
             return None
         try:
@@ -251,13 +251,13 @@ class Workshop:
             self.store.remove("layers", found.key)
             return None
 
-    def _recompressed(self, content: str, key: str, scheme: str) -> Layer | None:
+    def _recompressed(self, planned: PlannedLayer, content: str, key: str) -> Layer | None:
         """Return the layer from its tar as it is stored in another scheme, or None."""
         for other in FAMILIAR:
-            found = load(self.store, compressed_key(content, other))
+            found = load(self.store, compressed_key(content, other), planned.title)
             if found is not None:
                 try:
-                    return recompress(self.store, key, found, scheme)
+                    return recompress(self.store, key, found, planned.scheme)
                 except SIGNS:
                     self.store.remove("layers", found.key)  # it is made from its parts instead
         return None

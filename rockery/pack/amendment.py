@@ -240,7 +240,7 @@ def _layer(
 ) -> Layer:
     """Return the layer of these files, making it where it isn't stored."""
     with store.lock(f"layer-{key}"):
-        found = load(store, key)
+        found = load(store, key, part.title)
         if found is not None:
             return found
         watcher.step(part.title)

@@ -193,7 +193,7 @@ def _resolved(store: Store, keys: Iterable[str]) -> dict[str, str | None]:
 
 def _outcome(kept: Mapping[str, Any], store: Store) -> Outcome | None:
     """Return what a receipt tells of, unless the store has lost a layer of it."""
-    layers = [load(store, key) for key in kept["layers"]]
+    layers = [load(store, key, title) for key, title in kept["layers"]]
     found = [layer for layer in layers if layer is not None and layer.blob.is_file()]
     if len(found) < len(layers):
         return None
@@ -230,7 +230,7 @@ def keep(
         "state": before.digest,
         "resolutions": _resolved(store, read.resolutions),
         "words": before.words,
-        "layers": [layer.key for layer in outcome.image.layers],
+        "layers": [[layer.key, layer.title] for layer in outcome.image.layers],
         "settings": dataclasses.asdict(outcome.image.settings),
         "mtime": plan.mtime,
         "name": outcome.name,

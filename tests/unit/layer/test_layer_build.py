@@ -93,3 +93,21 @@ def test_a_layer_that_fails_leaves_nothing(store: Store) -> None:
 def test_keys_depend_on_all_and_on_nothing_else() -> None:
     assert key("part", 1, {"a": 1, "b": 2}) == key("part", 1, {"b": 2, "a": 1})
     assert len({key("part", 1, 1), key("part", 2, 1), key("base", 1, 1), key("part", 1, 2)}) == 4
+
+
+def test_rocks_share_a_layer_each_under_its_own_title(store: Store) -> None:
+    """What another rock called it would show in the image, and its digest."""
+    made(store, "one", ENTRIES)
+    again = build(
+        store,
+        "one",
+        kind="part",
+        title="y",
+        entries=ENTRIES,
+        ground=GROUND,
+        scheme=GZIP,
+        mtime=0,
+    )
+    assert again.title == "y"
+    found = [load(store, "one", title) for title in (None, "x", "y")]
+    assert [layer and layer.title for layer in found] == ["x", "x", "y"]

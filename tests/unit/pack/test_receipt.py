@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -146,6 +147,19 @@ def test_other_wishes_have_receipts_of_their_own(
     assert receipt.state(Options(options.folder, refresh=True)) is None
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1")
     assert not found(options, store)
+
+
+def test_layers_have_the_titles_of_this_rock(options: Options, store: Store) -> None:
+    made = outcome(store)
+    (layer,) = made.image.layers
+    shared = dataclasses.replace(layer, title="another")
+    made = dataclasses.replace(made, image=assemble([shared], made.image.settings, 7))
+    before = receipt.state(options, store)
+    assert before is not None
+    receipt.keep(options, store, before, made, planned(), (), (), every=True)
+    answer = receipt.find(options, store, before, every=True)
+    assert answer is not None
+    assert answer[0].image.digest == made.image.digest
 
 
 def test_a_store_that_lost_a_layer_or_resolved_anew(options: Options, store: Store) -> None:
