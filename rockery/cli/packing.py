@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import functools
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rockery.cli import interruption, rockcraft, wishes
 from rockery.cli.screen import Screen
-from rockery.errors import Problem
+from rockery.errors import Problem, SurroundingsError
 from rockery.store import Digests, Store
 from rockery.store.damage import DamagedLayerError
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from rockery.pack.receipt import State
 
 
-#: How often damaged layers are made anew before the disk is given up.
+#: How often a damaged layer is made anew before the disk is given up.
 _MOST_DAMAGED = 3
 
 
@@ -88,16 +89,18 @@ def rocks(
         def make(one: Prepared) -> Outcome:
             if len(prepared) > 1:
                 jobs.say(f"for {one.platform}:")
-            for left in range(_MOST_DAMAGED, -1, -1):
+            damaged = Counter[str]()
+            while True:
                 try:
-                    made = image(one, store, jobs, writer if len(prepared) == 1 else None)
-                    break
+                    return made_of(one)
                 except DamagedLayerError as error:
-                    if not left:
-                        raise
-                    _forget(error, jobs, store)
-                finally:
-                    files.save()
+                    _forget(error, jobs, store, damaged)
+
+        def made_of(one: Prepared) -> Outcome:
+            try:
+                made = image(one, store, jobs, writer if len(prepared) == 1 else None)
+            finally:
+                files.save()
             plan = made.plan
             for note in one.parts.notes:
                 jobs.note(note)
@@ -131,7 +134,11 @@ def _short(
         return outcome
     from rockery.pack import amendment
 
-    return amendment.amend(asked, store, before, watcher, every=every)
+    try:
+        return amendment.amend(asked, store, before, watcher, every=every)
+    except DamagedLayerError as error:
+        _forget(error, watcher, store, Counter())
+    return None
 
 
 def published(
@@ -144,21 +151,30 @@ def published(
     Returns:
         What was packed, the path of the archive, and those of the bill's documents.
     """
-    for _ in range(_MOST_DAMAGED):
+    damaged = Counter[str]()
+    while True:
         try:
             return outcome, *written(outcome, folder, screen, store)
         except DamagedLayerError as error:
-            _forget(error, screen, store)
+            _forget(error, screen, store, damaged)
         import dataclasses
 
         again = Namespace(**{**vars(options), "platform": outcome.platform})
         remade = packed(again, screen, store)
         outcome = dataclasses.replace(remade, alone=outcome.alone)
-    return outcome, *written(outcome, folder, screen, store)
 
 
-def _forget(error: DamagedLayerError, watcher: Watcher, store: Store) -> None:
-    """Remove damaged layers, so that they are made anew, and say so."""
+def _forget(error: DamagedLayerError, watcher: Watcher, store: Store, before: Counter[str]) -> None:
+    """Remove damaged layers, so that they are made anew, and say so.
+
+    ``before`` counts how often each was.
+
+    Raises:
+        DamagedLayerError: it happens again and again.
+    """
+    before.update(error.layers.keys())
+    if max(before.values()) > _MOST_DAMAGED:
+        raise error
     for key, title in error.layers.items():
         watcher.note(
             Problem(
@@ -206,6 +222,6 @@ def _digest(image: Image, store: Store) -> str:
     if found is not None:
         return (found / "digest").read_text()
     digest = archive.digest(image)
-    with store.put("answers", name) as folder:
+    with contextlib.suppress(SurroundingsError), store.put("answers", name) as folder:
         (folder / "digest").write_text(digest)
     return digest

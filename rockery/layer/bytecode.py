@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from rockery.errors import Problem, SurroundingsError
 from rockery.layer import tree
 from rockery.layer.layer import Layer, key
 from rockery.layer.recorded import listed
-from rockery.store import Store
+from rockery.store import Store, is_sound, is_unpacked
 
 _RECIPE = 1
+
+#: Where the standard library's bytecode lies in its folder, whose seal must not show in a rock.
+_ROOT = "root"
+
+#: What compileall says where the system refuses something, and Python of a fault of its own.
+_REFUSED = re.compile(r"^.*\[Errno \d+\].*$", re.MULTILINE)
+_FAILED = "Traceback (most recent call last)"
 
 #: Modules so few that one process compiles them sooner than several have begun.
 _FEW = 100
@@ -45,7 +54,7 @@ def installed(store: Store, site: Path, interpreter: Path, packages: str) -> Non
         digest = hashlib.sha256(record.read_bytes()).hexdigest()
         inputs = [digest, there, packages, str(interpreter)]
         name = key("bytecode of a distribution", _RECIPE, inputs)
-        made = store.get("trees", name)
+        made = store.get("bytecode", name)
         if made is None:
             new[name] = modules
             continue
@@ -58,7 +67,7 @@ def installed(store: Store, site: Path, interpreter: Path, packages: str) -> Non
     given = "\n".join(map(str, wanted))
     _compiled(site, interpreter, packages, "-i", "-", given=given, alone=len(wanted) < _FEW)
     for name, modules in new.items():
-        with store.put("trees", name) as content:
+        with store.put("bytecode", name) as content:
             for module in modules:
                 for path in (module.parent / "__pycache__").glob(f"{module.stem}.cpython-*.pyc"):
                     _link(path, content / path.relative_to(site))
@@ -68,15 +77,44 @@ def _compiled(
     site: Path, interpreter: Path, packages: str, *what: str, given: str = "", alone: bool = False
 ) -> None:
     jobs = 1 if alone else os.cpu_count() or 1
-    subprocess.run(
+    done = subprocess.run(
         [
-            *(str(interpreter), "-m", "compileall", "-q", "-j", str(jobs)),
+            *(str(interpreter), "-B", "-m", "compileall", "-q", "-j", str(jobs)),
             *("--invalidation-mode", "unchecked-hash", "-s", str(site), "-p", packages, *what),
         ],
-        input=given.encode("utf-8", "surrogateescape"),
+        input=given,
         env={"PATH": os.environ.get("PATH", ""), "PYTHONHASHSEED": "0"},
         capture_output=True,
+        encoding="utf-8",
+        errors="surrogateescape",
     )
+    _check(done)
+
+
+def _check(done: subprocess.CompletedProcess[str]) -> None:
+    """Raise where compiling came to an end before its time.
+
+    A module that this Python can't read is told of and has no bytecode: that's its author's.
+    """
+    told = (*_REFUSED.findall(done.stdout), *done.stderr.splitlines()[-5:])
+    if "No space left" in "".join(told):
+        raise SurroundingsError(
+            Problem(
+                "cannot compile the Python modules: the disk is full",
+                code="disk-full",
+                remedy="free some space, or set ROCKERY_STORE",
+                details=told,
+            )
+        )
+    if _REFUSED.search(done.stdout) or _FAILED in done.stderr or done.returncode not in (0, 1):
+        raise SurroundingsError(
+            Problem(
+                "cannot compile the Python modules: the rock's own Python fails on this machine",
+                code="python-failed",
+                remedy="'rockery clean --verify' finds and removes what the disk has damaged",
+                details=told,
+            )
+        )
 
 
 def _link(path: Path, target: Path) -> None:
@@ -100,8 +138,8 @@ def startable(
     library = _library([tree.unpacked(store, layer) for layer in system])
     if library is None:
         return folders
-    name = key("bytecode", _RECIPE, [[layer.diff_id for layer in system], str(store.root)])
-    made = store.get("trees", name)
+    name = _library_name(store, system)
+    made = store.get("pythons", name)
     if made is None and not at_once and store.get("verdicts", name) is None:
         with store.put("verdicts", name) as asked:
             (asked / "none").touch()
@@ -109,12 +147,33 @@ def startable(
     if made is None:
         python = tree.interpreter(store, system, architecture, library.name.removeprefix("python"))
         source = python.parents[2] / library
-        with store.put("trees", name) as content:
-            _compile(source, content / library, python)
-        made = store.get("trees", name)
+        with store.put("pythons", name) as content:
+            _compile(source, content / _ROOT / library, python)
+        made = store.get("pythons", name)
         assert made is not None
     last = max(index for index, layer in enumerate(layers) if layer in system)
-    return [*folders[: last + 1], made, *folders[last + 1 :]]
+    return [*folders[: last + 1], made / _ROOT, *folders[last + 1 :]]
+
+
+def forget_damaged(store: Store, layers: Sequence[Layer]) -> bool:
+    """Remove what the disk has damaged of what is started; tell whether there was anything."""
+    trees = {layer.diff_id.removeprefix("sha256:"): layer for layer in layers}
+    damaged = [
+        ("trees", name)
+        for name, layer in trees.items()
+        if (folder := store.get("trees", name)) and not is_unpacked(folder, layer.folder)
+    ]
+    system = [layer for layer in layers if layer.kind in ("base", "runtime")]
+    name = _library_name(store, system)
+    if (folder := store.get("pythons", name)) and not is_sound(folder, thorough=True):
+        damaged.append(("pythons", name))
+    for kind, name in damaged:
+        store.remove(kind, name)
+    return bool(damaged)
+
+
+def _library_name(store: Store, system: Sequence[Layer]) -> str:
+    return key("bytecode", _RECIPE, [[layer.diff_id for layer in system], str(store.root)])
 
 
 def _library(folders: Sequence[Path]) -> Path | None:

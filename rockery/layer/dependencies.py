@@ -7,7 +7,6 @@ out (`packing-facts`: its lock and cache marks, absolute paths, shebangs).
 
 from __future__ import annotations
 
-import base64
 import csv
 import dataclasses
 import hashlib
@@ -23,8 +22,9 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from rockery.errors import Problem, ProjectError, SurroundingsError
+from rockery.layer.checksums import Checksums, encoded
 from rockery.layer.elf import is_for
-from rockery.layer.entry import Content, Entry, Inline, Stored, file, read
+from rockery.layer.entry import Content, Entry, Inline, Stored, file
 from rockery.layer.recorded import listed
 from rockery.resolution.python import PythonResolution, PythonTarget
 
@@ -39,6 +39,10 @@ _LEFT_OUT = {".lock", "uv_cache.json", "uv_build.json"}
 #: A module's bytecode, as a folder and a name.
 _MODULE = re.compile(r"^((?:.*/)?)__pycache__/([^/]+)\.cpython-[^/]*\.pyc$")
 _SHEBANG = re.compile(rb"\A#!.*python[^\n]*|\A#!/bin/sh\n'''exec' .*\n' '''", re.MULTILINE)
+
+
+class UnusableWheelError(SurroundingsError):
+    """A wheel that was fetched isn't one that uv can install."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,7 @@ def install(
 
     Raises:
         ProjectError: a package doesn't build.
+        UnusableWheelError: one is broken.
         SurroundingsError: the package index can't be reached, or the disk is full.
     """
     _install(resolution, folder, projects, target, scratch, sysroot)
@@ -229,7 +234,8 @@ def _check(done: subprocess.CompletedProcess[str]) -> None:
         raise ProjectError(
             Problem(f"cannot build {failed[1]}", code="build-failed", remedy=remedy, details=said)
         )
-    raise SurroundingsError(
+    kind = UnusableWheelError if "Failed to install" in text else SurroundingsError
+    raise kind(
         Problem(
             "cannot install the Python packages: uv could not fetch or unpack them",
             code="install-failed",
@@ -245,8 +251,9 @@ class Installed:
     A file that several list, or none, is nobody's.
     """
 
-    def __init__(self, site: Path, python: str) -> None:
+    def __init__(self, site: Path, python: str, checksums: Checksums) -> None:
         self._site = site
+        self._checksums = checksums
         self._packages = f"usr/local/lib/python{python}/dist-packages"
         self._records: dict[str, Path] = {
             canonicalize_name(record.parent.name.partition("-")[0]): record
@@ -276,7 +283,7 @@ class Installed:
             yield Entry(place, "file", 0o755 if executable else 0o644, content=content)
         for name, record in self._records.items():
             if wanted(name):
-                lines = sorted(_records(record, self._site, self._packages))
+                lines = sorted(_records(record, self._site, self._packages, self._checksums))
                 text = io.StringIO()
                 csv.writer(text, lineterminator="\n").writerows(lines)
                 place = f"{self._packages}/{record.parent.name}/RECORD"
@@ -324,7 +331,9 @@ def _content(path: Path, relative: str) -> Content | None:
     return Stored(path, path.stat().st_size)
 
 
-def _records(record: Path, site: Path, packages: str) -> Iterator[tuple[str, str, str]]:
+def _records(
+    record: Path, site: Path, packages: str, checksums: Checksums
+) -> Iterator[tuple[str, str, str]]:
     """Give the lines of a RECORD for the files as they are in the rock."""
     for relative in listed(record):
         source = site / relative
@@ -334,9 +343,11 @@ def _records(record: Path, site: Path, packages: str) -> Iterator[tuple[str, str
         content = _content(source, relative)
         if content is None:
             continue
-        data = read(content)
-        digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
-        yield os.path.relpath(place, packages), f"sha256={digest}", str(len(data))
+        if isinstance(content, Inline):
+            digest = encoded(hashlib.sha256(content.data).digest())
+        else:
+            digest = checksums.of(source)
+        yield os.path.relpath(place, packages), f"sha256={digest}", str(content.size)
     own = f"{record.parent.name}/RECORD"
     yield own, "", ""
 

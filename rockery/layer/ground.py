@@ -77,7 +77,22 @@ def settled(entries: Iterable[Entry], ground: Ground) -> tuple[list[Entry], froz
             mode, uid, gid = ground.directories.get(parent, PLAIN)
             chosen[parent] = Entry(parent, "directory", mode, uid, gid)
             implied.add(parent)
-    for entry in chosen.values():
-        if entry.kind == "hardlink" and entry.target not in chosen:
-            raise ValueError(f"hard link {entry.path} leads to {entry.target}, which isn't there")
+    _lead_back(chosen)
     return [chosen[path] for path in sorted(chosen)], frozenset(implied)
+
+
+def _lead_back(chosen: dict[str, Entry]) -> None:
+    """Have hard links lead to what is before them: whoever unpacks an archive reads it once."""
+    links: dict[str, list[str]] = {}
+    for path, entry in chosen.items():
+        if entry.kind == "hardlink":
+            if entry.target not in chosen:
+                raise ValueError(f"hard link {path} leads to {entry.target}, which isn't there")
+            links.setdefault(entry.target, []).append(path)
+    for target, paths in links.items():
+        file, first = chosen[target], min(paths)
+        if first < target and file.kind == "file":
+            chosen[target] = file._replace(kind="hardlink", target=first, content=None)
+            for path in paths:
+                chosen[path] = chosen[path]._replace(target=first)
+            chosen[first] = file._replace(path=first)

@@ -16,7 +16,8 @@ from rockery.layer.compression import Compressor, compressor, media_type, plain
 from rockery.layer.entry import CHUNK, Entry
 from rockery.layer.ground import PLAIN, Ground, settled
 from rockery.record import Record
-from rockery.store import Store
+from rockery.store import Store, is_sound
+from rockery.store.damage import DamagedLayerError
 
 
 class Layer(Record):
@@ -53,7 +54,12 @@ class Layer(Record):
         """Give each entry: ``path``, ``kind``, ``mode``, ``uid``, ``gid``, ``size`` or ``target``.
 
         A file has ``sha256`` too. Sorted by path.
+
+        Raises:
+            DamagedLayerError: the list isn't what it was.
         """
+        if not is_sound(self.folder, thorough=True):
+            raise DamagedLayerError({self.key: self.title})
         with (self.folder / "entries.jsonl").open(encoding="utf-8") as lines:
             for line in lines:
                 yield json.loads(line)
@@ -175,6 +181,7 @@ def recompress(store: Store, layer_key: str, layer: Layer, scheme: str) -> Layer
     Raises:
         ValueError: what is stored isn't what it was, or is damaged.
     """
+    _check_lists(layer)
     with store.put("layers", layer_key) as folder:
         with (folder / "blob").open("wb") as blob, layer.plain() as stream:
             packing = _Packing(blob, compressor(scheme))
@@ -199,6 +206,7 @@ def adopt(store: Store, layer_key: str, layer: Layer) -> Layer:
     Raises:
         ValueError: what is stored isn't what it was.
     """
+    _check_lists(layer)
     with layer.blob.open("rb") as blob:
         if f"sha256:{hashlib.file_digest(blob, 'sha256').hexdigest()}" != layer.digest:
             raise ValueError(f"{layer.blob} has another checksum")
@@ -208,6 +216,12 @@ def adopt(store: Store, layer_key: str, layer: Layer) -> Layer:
     stored = load(store, layer_key, layer.title)
     assert stored is not None
     return stored
+
+
+def _check_lists(layer: Layer) -> None:
+    """Raise where what is known of a layer isn't what it was."""
+    if not is_sound(layer.folder, thorough=True):
+        raise ValueError(f"the lists in {layer.folder} have another checksum")
 
 
 class _Packing:

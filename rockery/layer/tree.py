@@ -6,28 +6,36 @@ namespace accepts them as lower directories. The unpacked tree is shared and nev
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import subprocess
 import tarfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rockery.layer.entry import Entry
 from rockery.layer.layer import Layer, key
-from rockery.store import Store
+from rockery.store import Store, is_sound, is_unpacked
 from rockery.store.damage import SIGNS, DamagedLayerError
 
 RECIPE = 2
 
 
-def unpacked(store: Store, layer: Layer) -> Path:
+def unpacked(store: Store, layer: Layer, *, checked: bool = False) -> Path:
     """Return the folder with the layer's files, unpacking them where they aren't yet.
+
+    Where another layer is made of them they must be ``checked``: what the disk has damaged is
+    unpacked anew.
 
     Raises:
         DamagedLayerError: the blob isn't what it was.
     """
     name = layer.diff_id.removeprefix("sha256:")
     folder = store.get("trees", name)
+    if folder is not None and checked and not is_unpacked(folder, layer.folder):
+        store.remove("trees", name)
+        folder = None
     if folder is None:
         with store.lock(f"tree-{name}"):
             if store.get("trees", name) is None:
@@ -90,28 +98,49 @@ def _unpack(layer: Layer, folder: Path) -> None:
                 path.chmod(_mode(member.mode))
 
 
-def interpreter(store: Store, layers: Sequence[Layer], architecture: str, version: str) -> Path:
+def interpreter(
+    store: Store, layers: Sequence[Layer], architecture: str, version: str, *, checked: bool = False
+) -> Path:
     """Return a program that runs the rock's own Python on this host, whatever the host has.
 
     It lies in a tree of its own under the interpreter's name, so that Python finds its
     library there: a script that starts the real program, which was moved aside, through the
     rock's own loader. ``argv[0]`` is passed on, so virtual environments made from it work.
+    ``checked`` is as for :func:`unpacked`.
     """
     name = key("python", RECIPE, [[layer.diff_id for layer in layers], version, str(store.root)])
     python = Path("usr/bin") / f"python{version}"
-    folder = store.get("trees", name)
+    folder = store.get("pythons", name)
+    if folder is not None and checked and not is_sound(folder, thorough=True):
+        store.remove("pythons", name)
+        folder = None
     if folder is None:
-        trees = [unpacked(store, layer) for layer in layers]
-        with store.put("trees", name) as content:
+        # Its files are the same as those of the trees.
+        trees = [unpacked(store, layer, checked=checked) for layer in layers]
+        with store.put("pythons", name) as content:
             for tree in trees:
                 _link(tree, content)
             (content / python).rename(content / f"{python}.elf")
-            final = store.root / "trees" / name
-            (content / python).write_text(_wrapper(final, python, architecture))
-            (content / python).chmod(0o755)
-        folder = store.get("trees", name)
+            _wrap(content / python, content, python, architecture)
+            _warm(content / python)
+            _wrap(content / python, store.root / "pythons" / name, python, architecture)
+        folder = store.get("pythons", name)
         assert folder is not None
     return folder / python
+
+
+def _warm(program: Path) -> None:
+    """Leave the bytecode of what a start needs: later, nothing is written there any more."""
+    with contextlib.suppress(OSError):
+        words = ("-c", "import compileall, concurrent.futures.process, multiprocessing.popen_fork")
+        subprocess.run([program, *words], capture_output=True, env={}, stdin=subprocess.DEVNULL)
+
+
+def _wrap(path: Path, root: Path, python: Path, architecture: str) -> None:
+    """Write the script that starts the Python of the tree ``root``."""
+    path.unlink(missing_ok=True)
+    path.write_text(_wrapper(root, python, architecture))
+    path.chmod(0o755)
 
 
 def _wrapper(root: Path, python: Path, architecture: str) -> str:

@@ -325,7 +325,7 @@ class Workshop:
             spec,
             project=self.parts.rock.name,
             below=[
-                tree.unpacked(self.store, self._made[title])
+                tree.unpacked(self.store, self._made[title], checked=True)
                 for title in spec.after
                 if title in self._made
             ],

@@ -191,13 +191,13 @@ class Packages:
             return None
         wanted = self.compiled_against(build_packages)
         key = layer_key("sysroot", 1, sorted(package.sha256 for package in wanted))
-        folder = self._store.get("trees", key)
+        folder = self._store.get("sysroots", key)
         if folder is None:
             members = self.members(wanted)
-            with self._store.put("trees", key) as content:
+            with self._store.put("sysroots", key) as content:
                 for member in members:
                     _lay_out(member, content, self._ground)
-            folder = self._store.get("trees", key)
+            folder = self._store.get("sysroots", key)
             assert folder is not None
         return Sysroot(folder, compiler)
 

@@ -23,6 +23,8 @@ from rockery.layer import (
     tree,
     unused,
 )
+from rockery.layer.checksums import Checksums, altered
+from rockery.layer.dependencies import Sysroot, UnusableWheelError
 from rockery.pack.built import files_of
 from rockery.pack.host import host_architecture
 from rockery.pack.options import Options, Watcher
@@ -35,7 +37,7 @@ from rockery.project.fileset import passes
 from rockery.project.schema import Part
 from rockery.resolution import python
 from rockery.resolution.python import PythonRequest, PythonResolution, PythonTarget
-from rockery.store import Store
+from rockery.store import Store, disk
 
 #: uv's names of architectures.
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
@@ -79,6 +81,8 @@ class PythonPackages:
         self._shared: contextlib.ExitStack | None = None
         self._common: _Installation | None = None
         self._lock = threading.Lock()
+        self._program: Path | None = None
+        self._looking = threading.Lock()
 
     def target(self) -> PythonTarget:
         """Return the rock's Python as a program of this host.
@@ -88,7 +92,11 @@ class PythonPackages:
         """
         version = self._parts.base.python
         own = host_architecture()
-        program = tree.interpreter(self._store, self._runs_from(), own, version)
+        with self._looking:
+            if self._program is None:
+                layers = self._runs_from()
+                self._program = tree.interpreter(self._store, layers, own, version, checked=True)
+            program = self._program
         cache = self._store.root / "uv" / f"{self._parts.base.name}-{self._architecture}"
         self._store.touch(cache)
         platform = None
@@ -200,7 +208,8 @@ class PythonPackages:
             folder = scratch / "copy"
         resolution = spec.resolution
         others: list[Entry] = []
-        site = dependencies.install(resolution, folder, local, target, scratch, sysroot)
+        checksums = Checksums()
+        site = self._site(resolution, folder, local, target, scratch, sysroot, checksums)
         if importing := pkg_resources.importers(site, self._store):
             self._watcher.note(pkg_resources.note(importing, resolution))
             resolution = pkg_resources.provide(site, resolution, target, scratch)
@@ -213,7 +222,9 @@ class PythonPackages:
         self._compile(site, target)
         # The list of packages is rockery's own, not a file of the part.
         others.append(file(".rock/python-packages.txt", resolution.text))
-        return _Installation(dependencies.Installed(site, target.version), target, others)
+        return _Installation(
+            dependencies.Installed(site, target.version, checksums), target, others
+        )
 
     def project(self, spec: ProjectSpec, scratch: Path) -> Iterator[Entry]:
         """Give the files of a local project that is installed itself."""
@@ -221,9 +232,10 @@ class PythonPackages:
         build_source.copy(spec.folder, scratch / "copy")
         nothing = PythonResolution("", wheels=True, local=(), made="", build=spec.build)
         folder = scratch / "copy"
-        site = dependencies.install(nothing, folder, (spec.path,), target, scratch, None)
+        checksums = Checksums()
+        site = self._site(nothing, folder, (spec.path,), target, scratch, None, checksums)
         self._compile(site, target)
-        yield from dependencies.Installed(site, target.version).entries(lambda _: True)
+        yield from dependencies.Installed(site, target.version, checksums).entries(lambda _: True)
 
     def bytecode(self, spec: FilesSpec, scratch: Path) -> Iterator[Entry]:
         """Give the bytecode of the modules among the files of ``spec``."""
@@ -236,6 +248,43 @@ class PythonPackages:
         for path in sorted((scratch / "modules").rglob("*.pyc")):
             place = path.relative_to(scratch / "modules").as_posix()
             yield Entry(place, "file", 0o644, content=Stored(path, path.stat().st_size))
+
+    def _site(
+        self,
+        resolution: PythonResolution,
+        folder: Path,
+        projects: Sequence[str],
+        target: PythonTarget,
+        scratch: Path,
+        sysroot: Sysroot | None,
+        checksums: Checksums,
+    ) -> Path:
+        """Install with uv, and return where; from new downloads where its cache is damaged.
+
+        uv checks what it downloads, and not what a disk has done to it since.
+        """
+        site, damaged = None, {}
+        with contextlib.suppress(UnusableWheelError):
+            site = dependencies.install(resolution, folder, projects, target, scratch, sysroot)
+            damaged = altered(site, checksums)
+            if not damaged:
+                return site
+        again = scratch / "again"
+        again.mkdir()
+        fresh = dataclasses.replace(target, cache=again / "cache")
+        anew = dependencies.install(resolution, folder, projects, fresh, again, sysroot)
+        if site is not None and altered(anew, checksums) == damaged:
+            return site  # this is how their authors ship them
+        self._watcher.note(
+            Problem(
+                "the disk has damaged what uv keeps of the Python packages: they are fetched anew",
+                "damaged-cache",
+                details=tuple(sorted(damaged)[:5]),
+            )
+        )
+        for cache in target.cache.parent.glob(f"{target.cache.name}*"):
+            disk.remove_tree(cache)
+        return anew
 
     def _compile(self, site: Path, target: PythonTarget) -> None:
         dependencies.check_architecture(site, self._architecture)

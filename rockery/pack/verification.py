@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import posixpath
@@ -110,8 +111,10 @@ def _verdict(
 
     title = f"importing {application}"
     watcher.step(title)
-    trees = bytecode.startable(store, layers, settings.architecture)
-    verdict = imported(application, trees)
+    started = functools.partial(bytecode.startable, store, layers, settings.architecture)
+    verdict = imported(application, started())
+    if verdict.outcome == "broken" and bytecode.forget_damaged(store, layers):
+        verdict = imported(application, started())
     watcher.done(title, verdict.outcome)
     if verdict.outcome != "broken":
         _keep(store, key, verdict)

@@ -57,7 +57,7 @@ class Order:
         store = Store(self.store)
         materials = gather(
             *(store, self.packages, self.checksums, self.layers),
-            lambda layer: tree.unpacked(store, layer),
+            lambda layer: tree.unpacked(store, layer, checked=True),
             self.bill.system,
         )
         return written(store, dataclasses.replace(self.bill, materials=materials))

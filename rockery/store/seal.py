@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from pathlib import Path
 
@@ -37,6 +38,21 @@ def is_sound(folder: Path, *, thorough: bool = False) -> bool:
         return True
     except (OSError, ValueError):
         return False
+
+
+def is_unpacked(tree: Path, layer: Path) -> bool:
+    """Tell whether the files below ``tree`` are those that the list of entries in ``layer`` has."""
+    with (layer / "entries.jsonl").open(encoding="utf-8") as lines:
+        for entry in map(json.loads, lines):
+            if entry["kind"] != "file":
+                continue
+            try:
+                with (tree / entry["path"]).open("rb") as stream:
+                    if hashlib.file_digest(stream, "sha256").hexdigest() != entry["sha256"]:
+                        return False
+            except OSError:
+                return False
+    return True
 
 
 def _digest(folder: Path, *, large: bool) -> str:

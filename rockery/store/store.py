@@ -20,6 +20,9 @@ KINDS = (
     "layers",
     "packages",
     "trees",
+    "pythons",
+    "bytecode",
+    "sysroots",
     "resolutions",
     "components",
     "verdicts",
@@ -29,9 +32,9 @@ KINDS = (
     "projects",
 )
 
-#: Kinds whose seal is looked at whenever they are read: they are small, and what decides
-#: what is packed.
-_CHECKED = frozenset(KINDS) - {"packages", "components", "trees"}
+#: Kinds whose seal is looked at whenever they are read: they are small or seldom read, and what
+#: decides what is packed. Of the others, whoever makes a layer by them looks at it.
+_CHECKED = frozenset(KINDS) - {"packages", "trees", "pythons"}
 
 #: Kinds that are not sealed: a tree's files are those of its layer.
 _UNSEALED = frozenset({"trees"})

@@ -13,7 +13,7 @@ from pathlib import Path
 from rockery.errors import Problem, SurroundingsError
 from rockery.record import Record
 from rockery.store import disk
-from rockery.store.seal import is_sound
+from rockery.store.seal import is_sound, is_unpacked
 from rockery.store.store import CACHES, IN_USE, KINDS, Store
 
 #: Seconds between two times that a pack tidies by itself, and how long what it then removes
@@ -92,7 +92,11 @@ def verify(store: Store) -> tuple[int, list[str]]:
         for kind in KINDS:
             for path in _folders(store.root / kind):
                 read += 1
-                sound = _is_tree_sound(path, diff_ids) if kind == "trees" else _is_sound(path)
+                if kind == "trees":  # one without its layer is unpacked again in a moment
+                    layer = diff_ids.get(path.name)
+                    sound = layer is not None and is_unpacked(path, layer)
+                else:
+                    sound = _is_sound(path)
                 if not sound:
                     _remove(store, path)
                     removed.append(f"{kind}/{path.name}")
@@ -114,27 +118,6 @@ def _is_sound(folder: Path) -> bool:
         return bool(meta["digest"] == f"sha256:{digest}")
     except (OSError, ValueError, KeyError, TypeError):
         return False
-
-
-def _is_tree_sound(tree: Path, layers: dict[str, Path]) -> bool:
-    """Tell whether an unpacked layer holds what its layer does; another tree can't be checked.
-
-    Such a one is made of others in a moment, so it goes.
-    """
-    layer = layers.get(tree.name)
-    if layer is None:
-        return False
-    with (layer / "entries.jsonl").open(encoding="utf-8") as lines:
-        for entry in map(json.loads, lines):
-            if entry["kind"] != "file":
-                continue
-            try:
-                with (tree / entry["path"]).open("rb") as stream:
-                    if hashlib.file_digest(stream, "sha256").hexdigest() != entry["sha256"]:
-                        return False
-            except OSError:
-                return False
-    return True
 
 
 @contextlib.contextmanager

@@ -44,7 +44,7 @@ def holds(
         return True
     try:
         done = subprocess.run(
-            [python, "-I", "-S", _SHAPE, *compared],
+            [python, "-I", "-S", "-B", _SHAPE, *compared],
             capture_output=True,
             timeout=_PATIENCE,
         )

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.network
 _INGREDIENTS = ("packages", "components", "indexes", "resolutions", "uv")
 
 #: What is made of it.
-_MADE = ("layers", "trees", "verdicts", "receipts", "answers", "digests")
+_MADE = (*("layers", "trees", "pythons", "bytecode", "verdicts", "receipts", "answers", "digests"),)
 
 
 class Rounds:
@@ -156,21 +157,43 @@ def _flip(path: Path) -> None:
     os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
-def test_flipped_bits_never_reach_a_rock(tmp_path: Path, store: Path) -> None:
+#: What is known of layers, and of packs.
+_KNOWN = (
+    *("layers/*/blob", "layers/*/layer.json", "layers/*/layout.json"),
+    *("resolutions/*/*.json", "verdicts/*/*.json", "receipts/*/receipt.json", "answers/*/*"),
+)
+
+#: What layers are made of; to be used again, what was made of it must go.
+_SOURCES = (
+    *("packages/*/data.tar", "packages/*/members.json", "packages/*/control/*"),
+    *("components/*/pebble", "components/*/statsd_exporter", "components/*/copyright"),
+    *("trees/**/*", "pythons/**/*", "bytecode/**/*", "uv/*/archive-v0/**/*"),
+)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "gone"),
+    [
+        pytest.param(_KNOWN, (), id="known"),
+        pytest.param(("layers/*/entries.jsonl",), ("verdicts", "receipts"), id="lists"),
+        pytest.param(
+            _SOURCES, ("layers", "verdicts", "receipts"), id="sources", marks=pytest.mark.soak
+        ),
+    ],
+)
+def test_flipped_bits_never_reach_a_rock(
+    tmp_path: Path, store: Path, patterns: Sequence[str], gone: Sequence[str]
+) -> None:
     """Each kind of thing in turn is damaged: it is made anew, or the error says so."""
     rounds = Rounds(tmp_path, store)
     attempt = rounds.project("hello")
     rounds.check(attempt)
-    for pattern in (
-        "layers/*/blob",
-        "layers/*/layer.json",
-        "layers/*/layout.json",
-        "resolutions/*/*.json",
-        "verdicts/*/*.json",
-        "receipts/*/receipt.json",
-        "answers/*/*",
-    ):
-        paths = sorted(path for path in rounds.store.root.glob(pattern) if path.stat().st_size)
+    for pattern in patterns:
+        paths = [
+            path
+            for path in sorted(rounds.store.root.glob(pattern))
+            if path.is_file() and not path.is_symlink() and path.stat().st_size
+        ]
         assert paths, pattern
         for path in paths:
             if "seal" not in path.name:
@@ -178,8 +201,12 @@ def test_flipped_bits_never_reach_a_rock(tmp_path: Path, store: Path) -> None:
                 path.unlink()
                 shutil.move(tmp_path / "copy", path)
                 _flip(path)
+        for kind in gone:
+            for key in rounds.store.keys(kind):
+                rounds.store.remove(kind, key)
         next(attempt.folder.glob("*.rock")).unlink()
         assert rounds._digest(attempt) == rounds.expected, pattern
+        print(f"soak: a bit flipped in each of {len(paths)} {pattern}: one digest", flush=True)
         (attempt.folder / "app.py").touch()
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
+
+from rockery.errors import SurroundingsError
 from rockery.layer import bytecode
 from rockery.store import Store
 
@@ -57,3 +60,47 @@ def test_a_known_distribution_is_not_compiled_again(tmp_path: Path) -> None:
     install(tmp_path / "two", "a", "A =\n", "x")  # cannot be compiled at all
     bytecode.installed(store, tmp_path / "two", python, "/packages")
     assert compiled(tmp_path / "two") == compiled(tmp_path / "one") != {}
+
+
+def program(path: Path, text: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_what_cannot_be_compiled_has_no_bytecode(tmp_path: Path) -> None:
+    install(tmp_path / "site", "a", "print 1\n", "x")
+    install(tmp_path / "site", "b", "B = 1\n", "x")
+    bytecode.compiled(tmp_path / "site", Path(sys.executable), "/packages")
+    assert [name.partition(".")[0] for name in compiled(tmp_path / "site")] == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("exit 139", "the rock's own Python fails"),
+        ("echo the loader of this tree is missing >&2; exit 127", "the rock's own Python fails"),
+        (
+            f'exec {sys.executable} -S -c "raise ImportError"',
+            "the rock's own Python fails",
+        ),
+        (
+            "echo '*** Error compiling a.py...'; "
+            "echo 'OSError: [Errno 28] No space left on device'; exit 1",
+            "the disk is full",
+        ),
+    ],
+)
+def test_a_python_that_fails_is_an_error_and_no_missing_bytecode(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    install(tmp_path / "site", "a", "A = 1\n", "x")
+    with pytest.raises(SurroundingsError, match=message):
+        bytecode.compiled(tmp_path / "site", program(tmp_path / "python", text), "/packages")
+
+
+def test_a_module_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    install(tmp_path / "site", "a", "A = 1\n", "x")
+    (tmp_path / "site/__pycache__").touch()  # as root writes everywhere else
+    with pytest.raises(SurroundingsError, match="the rock's own Python fails"):
+        bytecode.compiled(tmp_path / "site", Path(sys.executable), "/packages")

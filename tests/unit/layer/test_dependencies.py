@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rockery.layer.checksums import Checksums
 from rockery.layer.dependencies import Installed
 from rockery.layer.entry import read
 
@@ -32,7 +33,7 @@ def test_files_are_parted_by_distribution(tmp_path: Path) -> None:
     (tmp_path / "big/__pycache__").mkdir()
     (tmp_path / "big/__pycache__/a.cpython-311.pyc").write_bytes(b"")
     (tmp_path / "stray.py").write_text("")
-    installed = Installed(tmp_path, "3.11")
+    installed = Installed(tmp_path, "3.11", Checksums())
     big = entries(installed, "big-thing")
     assert big == {
         f"{PACKAGES}/big/a.py",
@@ -52,7 +53,7 @@ def test_files_are_parted_by_distribution(tmp_path: Path) -> None:
 
 def test_a_record_lists_what_is_there(tmp_path: Path) -> None:
     install(tmp_path, "big", ["big/a.py", "big/tests/b.py", "../../bin/big"])
-    installed = Installed(tmp_path, "3.11")
+    installed = Installed(tmp_path, "3.11", Checksums())
     before = installed.identity("big")
     (tmp_path / "big/tests/b.py").unlink()
     assert installed.identity("big") != before

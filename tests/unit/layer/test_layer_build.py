@@ -7,11 +7,13 @@ import tarfile
 
 import pytest
 
+from rockery.layer import tree
 from rockery.layer.compression import GZIP
 from rockery.layer.entry import Entry, directory, file, symlink
 from rockery.layer.ground import Ground
 from rockery.layer.layer import Layer, build, key, load
 from rockery.store import Store
+from rockery.store.damage import DamagedLayerError
 
 ENTRIES = [
     directory("tmp", 0o1777),
@@ -55,7 +57,7 @@ def test_the_tar_is_sorted_with_explicit_parents(store: Store) -> None:
         names = archive.getnames()
         assert archive.getmember("root").mode == 0o700
         assert archive.getmember("tmp").mode == 0o1777
-        assert archive.getmember("usr/bin/b").linkname == "usr/lib/a"
+        assert archive.getmember("usr/lib/a").linkname == "usr/bin/b"
     assert names == sorted(names)
     assert "usr/lib" in names
     assert "lib" not in names
@@ -75,7 +77,7 @@ def test_a_stored_layer_is_found_again(store: Store) -> None:
 def test_entries_and_layout_tell_what_is_in_it(store: Store) -> None:
     layer = made(store, "one", ENTRIES)
     entries = {entry["path"]: entry for entry in layer.entries()}
-    assert entries["usr/lib/a"]["size"] == 100_000
+    assert entries["usr/bin/b"]["size"] == 100_000
     assert entries["usr/bin/python3"]["target"] == "python3.11"
     layout = layer.layout()
     assert layout.directories == {"tmp": (0o1777, 0, 0)}
@@ -111,3 +113,23 @@ def test_rocks_share_a_layer_each_under_its_own_title(store: Store) -> None:
     assert again.title == "y"
     found = [load(store, "one", title) for title in (None, "x", "y")]
     assert [layer and layer.title for layer in found] == ["x", "x", "y"]
+
+
+def test_a_list_of_entries_that_is_damaged_is_not_read(store: Store) -> None:
+    layer = made(store, "one", ENTRIES)
+    path = layer.folder / "entries.jsonl"
+    path.write_text(path.read_text().replace("usr/lib/a", "usr/lib/b"))
+    assert load(store, "one") is not None
+    with pytest.raises(DamagedLayerError, match="cannot use the stored layer 'x'"):
+        list(layer.entries())
+
+
+def test_an_unpacked_layer_that_is_damaged_is_unpacked_anew(store: Store) -> None:
+    layer = made(store, "one", ENTRIES)
+    path = tree.unpacked(store, layer) / "usr/bin/b"
+    for damage in (lambda: path.write_bytes(b"b" * 100_000), path.unlink):
+        damage()
+        assert tree.unpacked(store, layer) / "usr/bin/b" == path
+        assert not path.is_file() or path.read_bytes() == b"b" * 100_000
+        tree.unpacked(store, layer, checked=True)
+        assert path.read_bytes() == b"a" * 100_000

@@ -82,6 +82,18 @@ def test_a_hard_link_follows_its_target_through_links() -> None:
     assert members[-1].target == "usr/bin/a"
 
 
+def test_a_hard_link_leads_to_what_is_before_it() -> None:
+    links = [Entry(path, "hardlink", 0o644, target="c") for path in ("b", "a", "d")]
+    members, _ = settled([*links, file("c", "text", 0o755)], Ground())
+    assert [(m.path, m.kind, m.target, m.size) for m in members] == [
+        ("a", "file", "", 4),
+        ("b", "hardlink", "a", 0),
+        ("c", "hardlink", "a", 0),
+        ("d", "hardlink", "a", 0),
+    ]
+    assert members[0].mode == 0o755
+
+
 def test_a_hard_link_out_of_the_layer_is_refused() -> None:
     with pytest.raises(ValueError, match="leads to"):
         settled([Entry("b", "hardlink", 0o755, target="a")], MERGED)

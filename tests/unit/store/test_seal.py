@@ -22,7 +22,13 @@ def put(store: Store, kind: str, key: str, **files: str) -> Path:
     return store.root / kind / key
 
 
-@pytest.mark.parametrize("kind", ["resolutions", "verdicts", "projects", "receipts", "layers"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("resolutions", "verdicts", "projects", "receipts", "layers"),
+        *("components", "bytecode", "sysroots"),
+    ],
+)
 def test_a_small_thing_that_changed_by_itself_is_gone(store: Store, kind: str) -> None:
     folder = put(store, kind, "a", x_json="{}")
     assert store.get(kind, "a") == folder
