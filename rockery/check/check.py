@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from rockery.data import VARIABLE
-from rockery.errors import Problem, ProjectError
+from rockery.errors import Problem, ProjectError, SurroundingsError
 from rockery.extension.definition import absent, names
 from rockery.extension.expansion import Attempt, Expansion, Finding, attempt, wrong
 from rockery.project import Project, load, rules
@@ -98,6 +98,8 @@ def _stored(
         return (), stored or tuple(_asked_for(project, tried))
     except ProjectError as error:
         return error.problems, ()
+    except SurroundingsError:  # without a store nothing is stored
+        return (), tuple(_asked_for(project, tried))
 
 
 def _has_left(project: Project, tried: Attempt) -> bool:

@@ -78,7 +78,7 @@ def _page(options: Namespace) -> int:
     if to_output:
         result.raw(text)
     else:
-        with replacement(path) as stream:
+        with replacement(path, option="--html") as stream:
             stream.write(text.encode())
         result.path(path)
     return 1 if other and other.report.digest != found.report.digest else 0

@@ -88,11 +88,9 @@ def _from_system(error: OSError, folder: Path) -> RockeryError:
     reason = (error.strerror or str(error)).lower()
     name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else None
     if name is not None:
-        from rockery.store import default_root
-
         path = Path(os.path.abspath(name))  # noqa: PTH100 - the link itself, not its end
         project = Path(os.path.abspath(folder))  # noqa: PTH100
-        if path.is_relative_to(project) and not path.is_relative_to(default_root()):
+        if path.is_relative_to(project) and not _is_stored(path):
             own = str(path.relative_to(project))
             return ProjectError(
                 Problem(
@@ -109,3 +107,12 @@ def _from_system(error: OSError, folder: Path) -> RockeryError:
             remedy="check the disk and its permissions; ROCKERY_STORE names another store",
         )
     )
+
+
+def _is_stored(path: Path) -> bool:
+    from rockery.store import default_root
+
+    try:
+        return path.is_relative_to(default_root())
+    except SurroundingsError:  # there is no store
+        return False

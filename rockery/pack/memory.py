@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rockery.errors import SurroundingsError
 from rockery.layer import key as layer_key
 from rockery.layer import load
 from rockery.store import Store
@@ -45,8 +47,7 @@ def remember(store: Store, folder: Path, plan: Plan) -> None:
     kept = _read(store, folder)
     if kept.get(plan.platform) == record:
         return
-    with store.put("projects", _key(folder), replace=True) as content:
-        (content / "packs.json").write_text(json.dumps({**kept, plan.platform: record}))
+    _write(store, folder, {**kept, plan.platform: record})
 
 
 def amend(
@@ -58,8 +59,7 @@ def amend(
     facts = {title: dict(facts) for title, (_, facts) in made.items()}
     keys = [key for key, _ in made.values() if key not in record["layers"]]
     record = {"facts": {**record["facts"], **facts}, "layers": [*record["layers"], *keys]}
-    with store.put("projects", _key(folder), replace=True) as content:
-        (content / "packs.json").write_text(json.dumps({**kept, platform: record}))
+    _write(store, folder, {**kept, platform: record})
 
 
 def forget(store: Store, folder: Path) -> tuple[int, int]:
@@ -88,3 +88,12 @@ def _read(store: Store, folder: Path) -> dict[str, Any]:
         return {}
     raw: dict[str, Any] = json.loads((found / "packs.json").read_text())
     return raw
+
+
+def _write(store: Store, folder: Path, packs: Mapping[str, Any]) -> None:
+    """Keep this of a project; a store that can't be written stays as it is."""
+    with (
+        contextlib.suppress(SurroundingsError),
+        store.put("projects", _key(folder), replace=True) as content,
+    ):
+        (content / "packs.json").write_text(json.dumps(packs))

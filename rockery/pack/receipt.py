@@ -8,6 +8,7 @@ in doubt, there is no receipt.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rockery.data import data_folder
-from rockery.errors import Location, Problem, ProjectError
+from rockery.errors import Location, Problem, ProjectError, SurroundingsError
 from rockery.image import HealthCheck, Image, ImageSettings, assemble
 from rockery.layer import load
 from rockery.project import build_source, source
@@ -215,6 +216,8 @@ def keep(
 ) -> None:
     """Keep what a pack came to and said, where ``before`` tells of all that it read.
 
+    A store that can't be written stays as it is.
+
     ``basis`` gives what :func:`basis` is to return with it, as JSON data.
     """
     import dataclasses
@@ -239,12 +242,17 @@ def keep(
         "document": document,
         "notes": [dataclasses.asdict(note) for note in notes],
     }
-    with store.put("receipts", _key(options, every=every), replace=True) as folder:
-        (folder / "receipt.json").write_text(json.dumps(receipt))
-        if (given := basis()) is not None:
+    given = basis()
+    key = _key(options, every=every)
+    with (
+        contextlib.suppress(SurroundingsError),
+        store.put("receipts", key, replace=True) as content,
+    ):
+        (content / "receipt.json").write_text(json.dumps(receipt))
+        if given is not None:
             named = {name: receipt[name] for name in ("state", "resolutions", "words")}
             named["files"] = before.files
-            (folder / "basis.json").write_text(json.dumps({**named, **given}))
+            (content / "basis.json").write_text(json.dumps({**named, **given}))
 
 
 def _is_known(plan: Plan, folder: Path, requirements: Iterable[Path]) -> bool:

@@ -116,7 +116,7 @@ def write(image: Image, path: Path) -> None:
         DamagedLayerError: the store has other bytes than a layer's digest says.
         SurroundingsError: the folder can't be written, or the disk is full.
     """
-    with replacement(path) as stream:
+    with replacement(path, option="--output") as stream:
         check(image, tar.write(members(image), stream.write, mtime=0))
 
 

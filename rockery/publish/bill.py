@@ -25,6 +25,6 @@ def write(image: Image, rock: Path, digest: Callable[[Path], str]) -> list[Path]
     if any(not path.is_file() or digest(path) != wanted[path] for path in wanted):
         for ending, data in sbom.documents(image.layers).items():
             path = rock.with_name(rock.name.removesuffix(".rock") + ending)
-            with replacement(path) as stream:
+            with replacement(path, option="--output") as stream:
                 stream.write(data)
     return list(wanted)

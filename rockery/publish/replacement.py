@@ -12,10 +12,22 @@ from typing import BinaryIO
 
 from rockery.errors import Problem, SurroundingsError
 
+#: Reasons for which a file can't be written, and what helps.
+_REASONS = {
+    errno.ENOSPC: ("the disk is full", "free some space"),
+    errno.EDQUOT: ("the disk quota is used up", "free some space"),
+    errno.EROFS: ("the file system is read-only", None),
+    errno.EACCES: ("permission denied", "correct the permissions of its folder"),
+    errno.EISDIR: ("there is a folder of this name", "remove or rename that"),
+    errno.ENOTDIR: ("it would be below something that is no folder", None),
+}
+
 
 @contextlib.contextmanager
-def replacement(path: Path) -> Iterator[BinaryIO]:
+def replacement(path: Path, *, option: str | None = None) -> Iterator[BinaryIO]:
     """Give a stream whose bytes become the file ``path`` on leaving without an error.
+
+    ``option`` is the one that names another place, if there is one.
 
     Raises:
         SurroundingsError: the folder can't be written, or the disk is full.
@@ -38,14 +50,25 @@ def replacement(path: Path) -> Iterator[BinaryIO]:
                 temporary.unlink(missing_ok=True)
             raise
     except OSError as error:
-        reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror
+        if not _is_about(error, path):
+            raise
+        reason, remedy = _REASONS.get(error.errno or 0, (error.strerror or str(error), None))
+        elsewhere = f"name another place with {option}" if option else None
         raise SurroundingsError(
             Problem(
                 f"cannot write {path}: {reason}",
-                code="archive-not-writable",
-                remedy="free some space, or name another folder with --output",
+                code="file-not-writable",
+                remedy=", or ".join(filter(None, (remedy, elsewhere))) or None,
             )
         ) from error
+
+
+def _is_about(error: OSError, path: Path) -> bool:
+    """Tell whether this is about the file, and not about one that its bytes are read from."""
+    if error.filename is None:
+        return True
+    named = Path(os.fsdecode(error.filename))
+    return path.is_relative_to(named) or named.parent == path.parent
 
 
 def _opened(path: Path) -> tuple[int, Path | None]:

@@ -29,8 +29,7 @@ def problems(root: Path) -> Iterator[None]:
             errno.ELOOP: "it is a link that leads to itself",
             errno.ENAMETOOLONG: "its name is too long",
         }
-        own = error.filename is None or Path(os.fsdecode(error.filename)).is_relative_to(root)
-        if error.errno not in reasons or not own:
+        if error.errno not in reasons or not _is_about(error, root):
             raise
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         raise SurroundingsError(
@@ -42,6 +41,14 @@ def problems(root: Path) -> Iterator[None]:
                 details=(str(error),) if error.filename else (),
             )
         ) from error
+
+
+def _is_about(error: OSError, root: Path) -> bool:
+    """Tell whether this is about something in ``root``, or a folder that it would be made in."""
+    if error.filename is None:
+        return True
+    path = Path(os.fsdecode(error.filename))
+    return path.is_relative_to(root) or root.is_relative_to(path)
 
 
 def remove_tree(folder: Path) -> None:

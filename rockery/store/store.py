@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from rockery.errors import SurroundingsError
+from rockery.errors import Problem, SurroundingsError
 from rockery.store import disk, lock
 from rockery.store.seal import SEAL, is_sound, seal
 
@@ -56,11 +56,24 @@ _TEMPORARY = "temporary"
 
 
 def default_root() -> Path:
-    """Return ``$ROCKERY_STORE``, else ``$XDG_CACHE_HOME/rockery``, else ``~/.cache/rockery``."""
+    """Return ``$ROCKERY_STORE``, else ``$XDG_CACHE_HOME/rockery``, else ``~/.cache/rockery``.
+
+    Raises:
+        SurroundingsError: the user has no home.
+    """
     if given := os.environ.get("ROCKERY_STORE"):
         return Path(given).absolute()
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(cache).expanduser().absolute() / "rockery"
+    try:
+        return Path(cache).expanduser().absolute() / "rockery"
+    except RuntimeError as error:
+        raise SurroundingsError(
+            Problem(
+                "cannot tell where the store is: this user has no home folder",
+                "no-home",
+                remedy="set ROCKERY_STORE to a folder, or HOME",
+            )
+        ) from error
 
 
 class Store:

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from attempt import PREVIOUS, ROCK, Attempt, as_nobody, give, open_folder
@@ -265,6 +266,91 @@ def test_a_store_that_is_read_only(owned: Attempt) -> None:
     )
 
 
+@pytest.fixture
+def frozen(attempt: Attempt, filled: Path) -> Callable[..., Any]:
+    """Run rockery where the file system of the store is read-only, for it alone."""
+    if os.geteuid() != 0:
+        pytest.skip("only root mounts a file system")
+    mount = f"mount --bind {filled} {filled} && mount -o remount,bind,ro {filled}"
+    prefix = (tool("unshare"), "-m", "sh", "-ec", f'{mount}; exec "$@"', "sh")
+    return functools.partial(attempt.run, prefix=prefix)
+
+
+def test_a_store_on_a_read_only_disk_serves_what_it_has(
+    attempt: Attempt, frozen: Callable[..., Any]
+) -> None:
+    """A CI's cache, say: the same rock, or a sentence, and never another rock."""
+    attempt.write("app.py", f"from flask import Flask\napp = Flask('a')\n# {os.urandom(8).hex()}\n")
+    made = json.loads(attempt.run("pack", "--json").stdout)
+    for _ in range(2):
+        (attempt.folder / ROCK).unlink()
+        done = frozen("pack", "--json")
+        assert done.returncode == DONE, done.stderr
+        assert json.loads(done.stdout)["digest"] == made["digest"]
+        (attempt.folder / "app.py").touch()  # no receipt holds any more
+    traces = attempt.traces()
+    attempt.append("app.py", "# another\n")
+    done = frozen("pack", "--json")
+    assert done.returncode == SURROUNDINGS
+    assert f"cannot write to the store {attempt.store}: the file system is read-only" in done.stderr
+    assert "Traceback" not in done.stderr
+    attempt.write("app.py", (attempt.folder / "app.py").read_text().removesuffix("# another\n"))
+    assert attempt.traces() == traces
+    done = frozen("clean")
+    assert (done.returncode, done.stdout) == (SURROUNDINGS, "")
+    assert "the file system is read-only" in done.stderr
+
+
+def test_a_user_without_a_home(owned: Attempt) -> None:
+    """As in a container that runs as any user."""
+    if os.geteuid() != 0:
+        pytest.skip("only root becomes another user")
+    user = [word.replace("65534", "4000000000") for word in as_nobody()]
+    forgotten = ["-u", "HOME", "-u", "ROCKERY_STORE", "-u", "XDG_CACHE_HOME"]
+    user[user.index("env") + 1 : user.index("env") + 1] = forgotten
+    owned.folder.chmod(0o777)
+    owned.refused(
+        "pack",
+        status=SURROUNDINGS,
+        says="cannot tell where the store is: this user has no home(.*\n)*.*ROCKERY_STORE",
+        rockery=user,
+    )
+    done = owned.run("check", rockery=user)
+    assert done.returncode == DONE, done.stderr
+
+
+def test_a_home_that_cannot_be_written(owned: Attempt) -> None:
+    owned.refused(
+        "pack",
+        status=SURROUNDINGS,
+        says="cannot write to the store /nonexistent/.cache/rockery: .*\n(.*\n)*.*ROCKERY_STORE",
+        rockery=as_nobody(),
+        env={"HOME": "/nonexistent", "ROCKERY_STORE": "", "XDG_CACHE_HOME": ""},
+    )
+
+
+def test_a_folder_for_temporary_files_that_is_of_no_use(attempt: Attempt, tmp_path: Path) -> None:
+    """What is temporary lies in the store: it must be on its disk."""
+    attempt.append("requirements.txt", f"# {os.urandom(8).hex()}\n")
+    done = attempt.run("pack", env={"TMPDIR": str(tmp_path / "nowhere")})
+    assert done.returncode == DONE, done.stderr
+
+
+def test_a_store_of_a_newer_version(attempt: Attempt, filled: Path) -> None:
+    """What is unknown in it stays as it is, and what is known is used."""
+    new = filled / "a-new-kind"
+    (new / "key").mkdir(parents=True)
+    (filled / "layers" / "a-new-form").mkdir()
+    try:
+        for words in (["pack"], ["clean", "--older-than", "9000d"]):
+            done = attempt.run(*words)
+            assert done.returncode == DONE, done.stderr
+        assert (new / "key").is_dir()
+    finally:
+        shutil.rmtree(new)
+        (filled / "layers" / "a-new-form").rmdir()
+
+
 @pytest.mark.parametrize("path", ["file", "file/below", "loop"])
 def test_a_store_that_is_no_folder(attempt: Attempt, tmp_path: Path, path: str) -> None:
     (tmp_path / "file").touch()
@@ -317,4 +403,4 @@ def test_an_output_folder_that_is_not_ours(owned: Attempt) -> None:
 def test_a_folder_where_the_rock_would_go(attempt: Attempt) -> None:
     (attempt.folder / ROCK).unlink()
     (attempt.folder / ROCK).mkdir()
-    attempt.refused("pack", status=SURROUNDINGS, says=f"cannot write {ROCK}: .*irectory")
+    attempt.refused("pack", status=SURROUNDINGS, says=f"cannot write {ROCK}: there is a folder")

@@ -175,9 +175,15 @@ _SOURCES = (
     ("patterns", "gone"),
     [
         pytest.param(_KNOWN, (), id="known"),
-        pytest.param(("layers/*/entries.jsonl",), ("verdicts", "receipts"), id="lists"),
         pytest.param(
-            _SOURCES, ("layers", "verdicts", "receipts"), id="sources", marks=pytest.mark.soak
+            *(("layers/*/entries.jsonl",), ("verdicts", "receipts")),
+            id="lists",
+            marks=pytest.mark.soak,
+        ),
+        pytest.param(
+            *(_SOURCES, ("layers", "verdicts", "receipts")),
+            id="sources",
+            marks=pytest.mark.soak,
         ),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -59,11 +60,36 @@ def test_its_mode_is_what_the_umask_says(tmp_path: Path, umask: int, mode: int) 
 def test_a_folder_in_its_place_is_told(tmp_path: Path) -> None:
     (tmp_path / "x").mkdir()
     with (
-        pytest.raises(SurroundingsError, match=r"cannot write .*directory"),
+        pytest.raises(SurroundingsError, match=r"cannot write .*: there is a folder"),
         replacement(tmp_path / "x"),
     ):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+@pytest.mark.parametrize("option", ["--output", None])
+def test_what_helps_is_told(tmp_path: Path, option: str | None) -> None:
+    (tmp_path / "file").touch()
+    for number, remedy in (
+        (errno.ENOSPC, "free some space"),
+        (errno.EACCES, "correct the permissions of its folder"),
+        (errno.EROFS, None),
+        (errno.EIO, None),
+    ):
+        with (
+            pytest.raises(SurroundingsError) as caught,
+            replacement(tmp_path / "x", option=option),
+        ):
+            raise OSError(number, os.strerror(number))
+        (problem,) = caught.value.problems
+        elsewhere = f"name another place with {option}" if option else None
+        assert problem.remedy == (", or ".join(filter(None, (remedy, elsewhere))) or None)
+
+
+def test_what_its_bytes_are_read_from_is_another_matter(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), replacement(tmp_path / "x"):
+        (tmp_path / "store/blob").read_bytes()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_link_in_its_place_is_replaced_and_not_followed(tmp_path: Path) -> None:

@@ -137,6 +137,13 @@ def test_a_disk_that_refuses_is_the_surroundings_fault(
     assert "ROCKERY_STORE" in problem.remedy
 
 
+def test_a_folder_that_cannot_be_made_is_told_as_the_store(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    store = Store(tmp_path / "file/cache/rockery")
+    with pytest.raises(SurroundingsError, match="cannot write to the store"), store.temporary():
+        pass
+
+
 def test_a_file_where_the_store_should_be_is_said(tmp_path: Path) -> None:
     (tmp_path / "store").touch()
     with (
@@ -155,3 +162,7 @@ def test_where_the_store_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert default_root() == tmp_path / ".cache/rockery"
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(os, "getuid", lambda: 4_000_000_000)  # a user whom nobody knows
+    with pytest.raises(SurroundingsError, match="this user has no home folder"):
+        default_root()
