@@ -239,6 +239,9 @@ def _layer(
     why: str,
 ) -> Layer:
     """Return the layer of these files, making it where it isn't stored."""
+    found = load(store, key, part.title)
+    if found is not None:
+        return found
     with store.lock(f"layer-{key}"):
         found = load(store, key, part.title)
         if found is not None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from rockery.plan import Plan
 
 #: Raise it when what is kept changes its form.
-_FORMAT = 3
+_FORMAT = 4
 
 #: The variables that decide what is packed or how, by how they begin.
 _VARIABLES = ("ROCKERY_", "CRAFT_", "UV_", "SOURCE_DATE_EPOCH", "PATH")

@@ -154,9 +154,11 @@ def test_layers_have_the_titles_of_this_rock(options: Options, store: Store) -> 
     (layer,) = made.image.layers
     shared = dataclasses.replace(layer, title="another")
     made = dataclasses.replace(made, image=assemble([shared], made.image.settings, 7))
-    before = receipt.state(options, store)
+    before = receipt.state(options)
     assert before is not None
-    receipt.keep(options, store, before, made, planned(), (), (), every=True)
+    receipt.keep(
+        options, store, before, made, planned(), receipt.Read((), RESOLUTIONS), (), every=True
+    )
     answer = receipt.find(options, store, before, every=True)
     assert answer is not None
     assert answer[0].image.digest == made.image.digest
