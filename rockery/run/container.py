@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 
 #: Seconds for a stop: more than the server takes to let requests finish.
 _STOP = 45
+
+
+def _replaced(container: Container | None) -> None:
+    """Stop a container that another one takes the place of."""
+    if container is not None:
+        with contextlib.suppress(Exception):  # it has ended, or whoever starts the other one fails
+            container.stop(timeout=REPLACED)
 
 
 class Docker:
@@ -42,13 +50,18 @@ class Docker:
         return None
 
     def start(self, image: Image) -> None:
-        """Load the rock and start a container of it, made while the one before still serves."""
+        """Load the rock and start a container of it; the one before is stopped meanwhile."""
         import docker
 
-        reference = engine.load(self._engine, image)
+        before = self._container
+        stopping = threading.Thread(target=_replaced, args=(before,), daemon=True)
+        stopping.start()
+        try:
+            reference = engine.load(self._engine, image)
+        finally:
+            stopping.join()
         wishes = self._wishes
         command = ["--args", *wishes.arguments] if wishes.arguments else None
-        before = self._container
         try:
             made = self._client.containers.create(
                 reference,
@@ -60,9 +73,6 @@ class Docker:
                 environment=dict(wishes.environment),
                 labels={"rockery.run": "true"},
             )
-            if before is not None:
-                with contextlib.suppress(docker.errors.NotFound):
-                    before.stop(timeout=REPLACED)
             self._container = made
             made.start()
         except docker.errors.APIError as error:
@@ -81,7 +91,6 @@ class Docker:
 
     def _follow(self, container: Container) -> None:
         """Copy the container's log to standard output, in a thread of this process."""
-        import threading
 
         def copy() -> None:
             with contextlib.suppress(Exception):
