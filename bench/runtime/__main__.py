@@ -9,9 +9,11 @@ Both are up at the same time with one worker each on one CPU, and take turns in 
 wrk, on another CPU: as fast as they answer, and at a pace that leaves the CPU idle at times.
 Throughput is of the first, and so is the CPU time per request; how long requests take is of the
 second, since of the first it says how long the queue was. Each turn is compared with the one
-beside it, so that what else the machine does hits both, and the median of these ratios is what
-counts; with the quartiles beside it, that show how much to believe it. Each round has new
-containers. CPU time, the exporter's included, is what other work on the machine disturbs least.
+beside it, so that what else the machine does hits both. Two containers of one image differ by
+some percent for as long as they run (where things lie in memory), so each round has new ones and
+gives one ratio, the median of its turns. What counts is the median of the rounds', with the
+quartiles beside it, that show how much to believe it. CPU time, the exporter's included, is what
+other work on the machine disturbs least.
 
 Needs wrk (Debian: ``apt-get install wrk``) and a Docker engine on this machine, whose containers
 are asked at their own addresses.
@@ -31,7 +33,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,13 +48,16 @@ RESULT = ROOT / "bench/RUNTIME.md"
 CONNECTIONS = 8
 #: Seconds of one turn.
 TURN = 1
-#: Pairs of turns in a round. Many short ones: what else a machine does lasts longer than a turn,
-#: and so hits both of a pair.
-PAIRS = 12
+#: Pairs of turns in a round, and of those at a pace. Short ones: what else a machine does lasts
+#: longer than a turn, and so hits both of a pair.
+PAIRS, PACED = 4, 2
 #: What wrk is told for requests at a pace.
 PACE = ROOT / "bench/runtime/pace.lua"
-#: Pairs of starts in a round.
-STARTS = 4
+
+#: Those lines of the table of which something is asked.
+RATE = "requests/s"
+PACED_TIME = "99th percentile at a pace, ms"
+STARTED = "start to first 200, s"
 
 #: What is asked for, of the rock against plain Gunicorn.
 PERCENTILE = 1.1
@@ -94,15 +99,11 @@ SERVED = {
 
 @dataclass(frozen=True)
 class Turn:
-    """Requests per second, the 99th percentile in ms, and µs of CPU per request.
-
-    ``paced`` is the 99th percentile where requests come at a pace.
-    """
+    """Requests per second, the 99th percentile in ms, and µs of CPU per request."""
 
     rate: float
     percentile: float
     cost: float
-    paced: float
 
 
 @dataclass(frozen=True)
@@ -114,11 +115,15 @@ class Start:
 
 
 @dataclass(frozen=True)
-class Pair:
-    """A measurement of the rock, and of plain Gunicorn beside it."""
+class Round:
+    """How two new containers did, the rock and plain Gunicorn, pair by pair.
 
-    rock: float
-    plain: float
+    ``paced`` are 99th percentiles in ms where requests come at a pace.
+    """
+
+    start: tuple[Start, ...]
+    turns: list[tuple[Turn, ...]]
+    paced: list[tuple[float, ...]]
 
 
 class Bench:
@@ -156,27 +161,28 @@ class Bench:
         finally:
             container.remove(force=True)
 
-    def starts(self) -> tuple[Start, Start]:
-        """Start both, one after the other."""
-        with self.running("rock") as (_, _, rock):
-            pass
-        with self.running("plain") as (_, _, plain):
-            pass
-        return rock, plain
-
-    def turns(self) -> Iterator[tuple[Turn, ...]]:
-        """Ask both by turns, first the one and then the other first."""
+    def round(self, number: int) -> Round:
+        """Start both, one after the other, and ask them by turns, each time another one first."""
         with ExitStack() as stack:
-            running = {way: stack.enter_context(self.running(way)) for way in self._ways}
+            running: dict[str, tuple[Container, str, Start]] = {}
+            for way in self._order(number):
+                running[way] = stack.enter_context(self.running(way))
             for _, address, _ in running.values():
                 ask(address)  # to warm up
-            for number in range(PAIRS):
-                order = sorted(running, reverse=bool(number % 2))
-                fast = {way: loaded(*running[way][:2]) for way in order}
-                paced = {way: ask(running[way][1], "--script", str(PACE)) for way in order}
-                yield tuple(
-                    Turn(*fast[way], paced=paced[way].percentile) for way in ("rock", "plain")
-                )
+            turns, paced = [], []
+            for turn in range(PAIRS):
+                fast = {way: loaded(*running[way][:2]) for way in self._order(turn)}
+                turns.append(tuple(fast[way] for way in self._ways))
+            for turn in range(PACED):
+                slow = {
+                    way: ask(running[way][1], "--script", str(PACE)) for way in self._order(turn)
+                }
+                paced.append(tuple(slow[way].percentile for way in self._ways))
+            return Round(tuple(running[way][2] for way in self._ways), turns, paced)
+
+    def _order(self, number: int) -> list[str]:
+        """Return the rock and plain Gunicorn, or the other way round."""
+        return sorted(self._ways, reverse=bool(number % 2))
 
 
 def _timestamp(text: str) -> float:
@@ -225,11 +231,11 @@ def ask(address: str, *more: str) -> Asked:
     return Asked(int(number_of), float(rate), percentile)
 
 
-def loaded(container: Container, address: str) -> tuple[float, float, float]:
-    """Ask as fast as it answers; the first three members of a turn."""
+def loaded(container: Container, address: str) -> Turn:
+    """Ask as fast as it answers."""
     before = used(container)
     asked = ask(address)
-    return asked.rate, asked.percentile, (used(container) - before) * 1e6 / asked.requests
+    return Turn(asked.rate, asked.percentile, (used(container) - before) * 1e6 / asked.requests)
 
 
 def pack(example: str, folder: Path) -> str:
@@ -248,59 +254,54 @@ def pack(example: str, folder: Path) -> str:
     return f"{name}:0.1"
 
 
-def row(name: str, what: str, pairs: list[Pair], wanted: str, digits: int) -> str:
-    """Return a line of the table: medians, and the median and quartiles of the ratios."""
-    ratios = [pair.rock / pair.plain for pair in pairs]
+def row(name: str, what: str, rounds: list[list[tuple[float, ...]]], digits: int) -> str:
+    """Return a line of the table: medians, and the median and quartiles of the rounds' ratios."""
+    ratios = [statistics.median(rock / plain for rock, plain in pairs) for pairs in rounds]
     low, middle, high = statistics.quantiles(ratios, method="inclusive")
-    rock = statistics.median(pair.rock for pair in pairs)
-    plain = statistics.median(pair.plain for pair in pairs)
+    every = [pair for pairs in rounds for pair in pairs]
+    rock, plain = (statistics.median(values) for values in zip(*every, strict=True))
+    wanted = _wanted(name, what)
     return (
         f"| {name} | {what} | {rock:.{digits}f} | {plain:.{digits}f} "
         f"| **{middle:.3f}** | {low:.3f} to {high:.3f} | {wanted} |"
     )
 
 
-def measure(engine: DockerClient, name: str, image: str, rounds: int) -> list[str]:
+def _wanted(name: str, what: str) -> str:
+    return {
+        RATE: f"at least {SERVED[name].throughput}",
+        PACED_TIME: f"at most {PERCENTILE}",
+        STARTED: f"at most {START}",
+    }.get(what, "")
+
+
+def measure(engine: DockerClient, name: str, image: str, number: int) -> list[str]:
     """Return the lines of the result's table."""
     bench = Bench(engine, SERVED[name], image)
-    turns: list[tuple[Turn, ...]] = []
-    starts: list[tuple[Start, Start]] = []
-    bench.starts()  # to warm up
-    for number in range(rounds):
-        turns += bench.turns()
-        starts += [bench.starts() for _ in range(STARTS)]
-        print(f"{name}: round {number + 1} of {rounds}", file=sys.stderr, flush=True)
-    throughput = f"at least {SERVED[name].throughput}"
-    lines: list[tuple[str, list[Pair], str, int]] = [
-        ("requests/s", [Pair(a.rate, b.rate) for a, b in turns], throughput, 0),
-        (
-            "99th percentile at a pace, ms",
-            [Pair(a.paced, b.paced) for a, b in turns],
-            f"at most {PERCENTILE}",
-            2,
-        ),
+    bench.round(0)  # to warm up
+    rounds = []
+    for count in range(number):
+        rounds.append(bench.round(count))
+        print(f"{name}: round {count + 1} of {number}", file=sys.stderr, flush=True)
+    lines: list[tuple[str, Callable[[Round], list[tuple[float, ...]]], int]] = [
+        (RATE, lambda one: [tuple(x.rate for x in pair) for pair in one.turns], 0),
+        (PACED_TIME, lambda one: one.paced, 2),
         (
             "99th percentile at full load, ms",
-            [Pair(a.percentile, b.percentile) for a, b in turns],
-            "",
+            lambda one: [tuple(x.percentile for x in pair) for pair in one.turns],
             2,
         ),
-        ("CPU per request, µs", [Pair(a.cost, b.cost) for a, b in turns], "", 0),
-        (
-            "start to first 200, s",
-            [Pair(a.seconds, b.seconds) for a, b in starts],
-            f"at most {START}",
-            3,
-        ),
-        ("CPU until then, s", [Pair(a.cpu, b.cpu) for a, b in starts], "", 3),
+        ("CPU per request, µs", lambda one: [tuple(x.cost for x in pair) for pair in one.turns], 0),
+        (STARTED, lambda one: [tuple(x.seconds for x in one.start)], 3),
+        ("CPU until then, s", lambda one: [tuple(x.cpu for x in one.start)], 3),
     ]
-    return [row(name, *line) for line in lines]
+    return [row(name, what, [of(one) for one in rounds], digits) for what, of, digits in lines]
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m bench.runtime")
-    parser.add_argument("--rounds", type=int, default=5, help="each takes a minute (default: 5)")
+    parser.add_argument("--rounds", type=int, default=20, help="each takes 50 s (default: 20)")
     parser.add_argument("--only", choices=SERVED)
     parser.add_argument("--write", action="store_true", help="write bench/RUNTIME.md")
     chosen = parser.parse_args()
@@ -327,9 +328,10 @@ def main() -> None:
             "alone in the same image; one worker each on one CPU, asked by wrk with "
             f"{CONNECTIONS} connections from another, in turns of {TURN} s: as fast as it answers, "
             "and, for the percentile at a pace, with 4 to 20 ms between two requests of a "
-            "connection (at full load it says how long the queue was). Ratios are medians "
-            f"of {PAIRS * chosen.rounds} pairs of turns and {STARTS * chosen.rounds} of starts, "
-            "each of neighbours.\n\n" + "\n".join(lines) + "\n"
+            "connection (at full load it says how long the queue was). Each round has new "
+            f"containers, {PAIRS} pairs of turns and {PACED} at a pace, and gives one ratio, the "
+            "median of its pairs; the table has the median of the rounds' and their quartiles."
+            "\n\n" + "\n".join(lines) + "\n"
         )
 
 
