@@ -115,15 +115,15 @@ def interpreter(
         store.remove("pythons", name)
         folder = None
     if folder is None:
-        # Its files are the same as those of the trees.
-        trees = [unpacked(store, layer, checked=checked) for layer in layers]
-        with store.put("pythons", name) as content:
-            for tree in trees:
-                _link(tree, content)
-            (content / python).rename(content / f"{python}.elf")
-            _wrap(content / python, content, python, architecture)
-            _warm(content / python)
-            _wrap(content / python, store.root / "pythons" / name, python, architecture)
+        with store.lock(f"interpreter-{name}"):
+            if store.get("pythons", name) is None:
+                with store.put("pythons", name) as content:
+                    for layer in layers:  # their files are the same as those of the trees
+                        _link(unpacked(store, layer, checked=checked), content)
+                    (content / python).rename(content / f"{python}.elf")
+                    _wrap(content / python, content, python, architecture)
+                    _warm(content / python)
+                    _wrap(content / python, store.root / "pythons" / name, python, architecture)
         folder = store.get("pythons", name)
         assert folder is not None
     return folder / python

@@ -22,6 +22,8 @@ import pytest
 from served import Load, Packed
 from surroundings import ROOT
 
+from rockery.layer import debug_data
+
 pytestmark = [pytest.mark.engine, pytest.mark.network]
 
 EXAMPLES = [("flask-web", "debian@12"), ("fastapi-package", "debian@13")]
@@ -174,3 +176,16 @@ def test_what_runs_in_every_rock_is_compiled(exported: Exported) -> None:
             packages.add(found[2])
             assert any(other.startswith(cache) for other in exported.files), path
     assert packages >= OURS
+
+
+def test_modules_carry_no_debugging_data(exported: Exported, tmp_path: Path) -> None:
+    """Their wheels have it (MarkupSafe's, uvloop's); that they run is seen where they serve."""
+    modules = {
+        path: data
+        for path, data in exported.files.items()
+        if "/dist-packages/" in path and path.endswith(".so")
+    }
+    assert modules
+    for path, data in modules.items():
+        (tmp_path / "module.so").write_bytes(data)
+        assert debug_data.blank(tmp_path / "module.so") == 0, path

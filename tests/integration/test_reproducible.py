@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from attempt import ROCK, Attempt, as_nobody, give, open_folder
-from surroundings import EXAMPLES
+from surroundings import EXAMPLES, tool
 
 pytestmark = pytest.mark.network
 
@@ -78,6 +78,27 @@ def test_two_stores_folders_users_umasks_locales_and_numbers_of_cores(
     )
     assert done.returncode == 0, done.stderr
     assert digest(two.folder / ROCK) == digest(one.folder / ROCK)
+
+
+def test_another_day_on_another_machine_and_a_warm_store(
+    tmp_path: Path, store: Path, shared: Shared
+) -> None:
+    """One after the other, as in a year to come; and with all that is stored."""
+    warm = Attempt(tmp_path / "warm" / "hello", store)
+    done = warm.run("pack")
+    assert done.returncode == 0, done.stderr
+
+    cold = Attempt(tmp_path / "cold" / "hello", shared(tmp_path / "cold" / "store"))
+    for kind in ("packages", "uv"):  # archives are only valid today
+        subprocess.run(["cp", "-al", store / kind, cold.store / kind], check=True)
+    named = [tool("unshare"), "-u", "sh", "-ec", 'hostname elsewhere; exec "$@"', "sh"]
+    done = cold.run(
+        *("pack", "--jobs", "1"),
+        prefix=[*(named if os.geteuid() == 0 else ()), tool("faketime"), "2031-03-04 05:06:07"],
+        env={"PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert digest(cold.folder / ROCK) == digest(warm.folder / ROCK)
 
 
 @pytest.mark.parametrize("example", sorted(path.parent.name for path in EXAMPLES.glob("*/*.yaml")))

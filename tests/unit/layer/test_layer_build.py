@@ -4,6 +4,9 @@ import gzip
 import io
 import random
 import tarfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -133,3 +136,20 @@ def test_an_unpacked_layer_that_is_damaged_is_unpacked_anew(store: Store) -> Non
         assert not path.is_file() or path.read_bytes() == b"b" * 100_000
         tree.unpacked(store, layer, checked=True)
         assert path.read_bytes() == b"a" * 100_000
+
+
+def test_those_who_want_a_layer_unpacked_unpack_it_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layer = made(store, "one", ENTRIES)
+    unpack, calls = tree._unpack, []
+
+    def slowly(layer: Layer, folder: Path) -> None:
+        calls.append(folder)
+        time.sleep(0.2)  # as long as any other needs to come here too
+        unpack(layer, folder)
+
+    monkeypatch.setattr(tree, "_unpack", slowly)
+    with ThreadPoolExecutor(4) as pool:
+        found = set(pool.map(lambda _: tree.unpacked(store, layer), range(4)))
+    assert len(calls) == len(found) == 1
