@@ -136,8 +136,13 @@ def test_source_date_epoch(tmp_path: Path, store: Path) -> None:
     assert all("2023-11-14 22:13" in line for line in listed.splitlines())
     assert attempt.run("pack", "--no-verify", env=env).returncode == 0
     assert digest(attempt.folder / ROCK) == dated
+    (attempt.folder / ROCK).rename(tmp_path / "dated.rock")
     assert attempt.run("pack", "--no-verify").returncode == 0
     assert digest(attempt.folder / ROCK) != dated
+    told = attempt.run("inspect", "--diff", tmp_path / "dated.rock", ROCK)
+    assert told.returncode == 1
+    assert "1970-01-01" in told.stdout
+    assert "the same files: times or compression differ" in told.stdout
     report = json.loads(attempt.run("inspect", "--json", ROCK).stdout)
     assert report["created"] == "1970-01-01T00:00:00Z"
 
