@@ -145,7 +145,8 @@ def startable(
             (asked / "none").touch()
         return folders
     if made is None:
-        python = tree.interpreter(store, system, architecture, library.name.removeprefix("python"))
+        version = library.name.removeprefix("python")
+        python = tree.interpreter(store, system, architecture, version, checked=True)
         source = python.parents[2] / library
         with store.put("pythons", name) as content:
             _compile(source, content / _ROOT / library, python)

@@ -25,7 +25,8 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     def unpacked(_store: Store, layer: Layer) -> Path:
         return tmp_path / layer.kind
 
-    def interpreter(*_: object) -> Path:
+    def interpreter(*_: object, checked: bool) -> Path:
+        assert checked
         program = tmp_path / "runtime/usr/bin" / VERSION
         program.parent.mkdir(parents=True, exist_ok=True)
         program.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
