@@ -146,7 +146,7 @@ def startable(
         return folders
     if made is None:
         version = library.name.removeprefix("python")
-        python = tree.interpreter(store, system, architecture, version, checked=True)
+        python = tree.whole_interpreter(store, system, architecture, version)
         source = python.parents[2] / library
         with store.put("pythons", name) as content:
             _compile(source, content / _ROOT / library, python)

@@ -98,28 +98,23 @@ def _unpack(layer: Layer, folder: Path) -> None:
                 path.chmod(_mode(member.mode))
 
 
-def interpreter(
-    store: Store, layers: Sequence[Layer], architecture: str, version: str, *, checked: bool = False
-) -> Path:
+def interpreter(store: Store, layers: Sequence[Layer], architecture: str, version: str) -> Path:
     """Return a program that runs the rock's own Python on this host, whatever the host has.
 
     It lies in a tree of its own under the interpreter's name, so that Python finds its
     library there: a script that starts the real program, which was moved aside, through the
     rock's own loader. ``argv[0]`` is passed on, so virtual environments made from it work.
-    ``checked`` is as for :func:`unpacked`.
+    What the disk has done to it since it was made :func:`is_whole` tells.
     """
     name = key("python", RECIPE, [[layer.diff_id for layer in layers], version, str(store.root)])
     python = Path("usr/bin") / f"python{version}"
     folder = store.get("pythons", name)
-    if folder is not None and checked and not is_sound(folder, thorough=True):
-        store.remove("pythons", name)
-        folder = None
     if folder is None:
         with store.lock(f"interpreter-{name}"):
             if store.get("pythons", name) is None:
                 with store.put("pythons", name) as content:
                     for layer in layers:  # their files are the same as those of the trees
-                        _link(unpacked(store, layer, checked=checked), content)
+                        _link(unpacked(store, layer, checked=True), content)
                     (content / python).rename(content / f"{python}.elf")
                     _wrap(content / python, content, python, architecture)
                     _warm(content / python)
@@ -127,6 +122,22 @@ def interpreter(
         folder = store.get("pythons", name)
         assert folder is not None
     return folder / python
+
+
+def is_whole(program: Path) -> bool:
+    """Tell whether all files of an interpreter are what they were; this reads them."""
+    return is_sound(program.parents[2], thorough=True)
+
+
+def whole_interpreter(
+    store: Store, layers: Sequence[Layer], architecture: str, version: str
+) -> Path:
+    """Do as :func:`interpreter`; one that the disk has damaged is made anew."""
+    program = interpreter(store, layers, architecture, version)
+    if is_whole(program):
+        return program
+    store.remove("pythons", program.parents[2].name)
+    return interpreter(store, layers, architecture, version)
 
 
 def _warm(program: Path) -> None:

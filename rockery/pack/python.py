@@ -8,10 +8,11 @@ import shutil
 import threading
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from rockery.errors import Problem, ProjectError, SurroundingsError
+from rockery.errors import Problem, ProjectError, RockeryError, SurroundingsError
 from rockery.layer import (
     Entry,
     Layer,
@@ -82,21 +83,21 @@ class PythonPackages:
         self._common: _Installation | None = None
         self._lock = threading.Lock()
         self._program: Path | None = None
+        self._whole: Future[bool] | None = None
+        self._mended = False
         self._looking = threading.Lock()
 
-    def target(self) -> PythonTarget:
+    def target(self, *, checked: bool = True) -> PythonTarget:
         """Return the rock's Python as a program of this host.
 
         For another architecture it is the same release's Python for this one, told to choose
-        packages for the other.
+        packages for the other. Unless it is ``checked``, the disk may have damaged it: who knows
+        that later must not keep what it said.
         """
         version = self._parts.base.python
         own = host_architecture()
         with self._looking:
-            if self._program is None:
-                layers = self._runs_from()
-                self._program = tree.interpreter(self._store, layers, own, version, checked=True)
-            program = self._program
+            program = self._interpreter(own, version, checked=checked)
         cache = self._store.root / "uv" / f"{self._parts.base.name}-{self._architecture}"
         self._store.touch(cache)
         platform = None
@@ -104,6 +105,22 @@ class PythonPackages:
             major, minor = self._packages.libc()
             platform = f"{_MACHINES[self._architecture]}-manylinux_{major}_{minor}"
         return PythonTarget(program, version, cache, platform)
+
+    def _interpreter(self, architecture: str, version: str, *, checked: bool) -> Path:
+        if self._program is None:
+            layers = self._runs_from()
+            self._program = tree.interpreter(self._store, layers, architecture, version)
+            # Beside what it is first used for.
+            pool = ThreadPoolExecutor(1)
+            self._whole = pool.submit(tree.is_whole, self._program)
+            pool.shutdown(wait=False)
+        if checked and self._whole is not None:
+            if not self._whole.result():
+                layers = self._runs_from()
+                self._program = tree.whole_interpreter(self._store, layers, architecture, version)
+                self._mended = True
+            self._whole = None
+        return self._program
 
     def resolve(self, request: PythonRequest, key: str) -> PythonResolution:
         """Resolve the packages; the runtime is made first, whose Python does it."""
@@ -129,16 +146,28 @@ class PythonPackages:
                     for path in missing
                 )
             )
-        target = self.target()
+        target = self.target(checked=False)
         self._watcher.step("resolving Python packages")
-        if _names_local(request, self._parts.folder):
-            with self._store.temporary() as scratch:
-                build_source.copy(self._parts.folder, scratch / "copy")
-                found = python.resolve(self._store, key, request, scratch / "copy", target)
-        else:
-            found = python.resolve(self._store, key, request, self._parts.folder, target)
+        found, failed = None, None
+        try:
+            found = self._resolved(request, key, target)
+        except RockeryError as error:
+            failed = error
+        target = self.target()
+        if self._mended:  # what a damaged Python said counts for nothing
+            found = self._resolved(request, key, target)
+        elif failed is not None:
+            raise failed
+        assert found is not None
         self._watcher.done("resolving Python packages", f"{len(found.names)} packages")
         return found
+
+    def _resolved(self, request: PythonRequest, key: str, target: PythonTarget) -> PythonResolution:
+        if not _names_local(request, self._parts.folder):
+            return python.resolve(self._store, key, request, self._parts.folder, target)
+        with self._store.temporary() as scratch:
+            build_source.copy(self._parts.folder, scratch / "copy")
+            return python.resolve(self._store, key, request, scratch / "copy", target)
 
     def pin_builds(
         self, resolution: PythonResolution, build_packages: Sequence[str]

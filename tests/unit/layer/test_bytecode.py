@@ -25,8 +25,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     def unpacked(_store: Store, layer: Layer) -> Path:
         return tmp_path / layer.kind
 
-    def interpreter(*_: object, checked: bool) -> Path:
-        assert checked
+    def interpreter(*_: object) -> Path:
         program = tmp_path / "runtime/usr/bin" / VERSION
         program.parent.mkdir(parents=True, exist_ok=True)
         program.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
@@ -34,7 +33,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
         return program
 
     monkeypatch.setattr(tree, "unpacked", unpacked)
-    monkeypatch.setattr(tree, "interpreter", interpreter)
+    monkeypatch.setattr(tree, "whole_interpreter", interpreter)
     library = tmp_path / "runtime/usr/lib" / VERSION
     (library / "json").mkdir(parents=True)
     for name in ("os.py", "json/__init__.py"):
