@@ -266,7 +266,7 @@ def _publish(
     packed, path, bills = packing.published(packed, options, folder, screen, store)
     reference = failed = None
     if loading is not None:
-        screen.step("loading")
+        screen.step("loading", loading.amount)
         try:
             reference = loading.reference(packed.image)
             screen.done("loading", f"docker run -p 8000:8000 -p 9102:9102 {reference}")

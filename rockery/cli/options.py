@@ -364,8 +364,7 @@ def _making(parser: argparse.ArgumentParser) -> None:
         "-j",
         metavar="N",
         type=quantities.number,
-        help="how many layers are made at once (default: as many as there are processors; "
-        "smallest: 1)",
+        help="how many layers are made at once (default: as many as there are processors)",
     )
     parser.add_argument(
         "--no-verify", action="store_true", help="don't import the app before publishing"

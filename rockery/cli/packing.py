@@ -194,6 +194,7 @@ def written(
     Returns:
         The path of the archive, and those of the bill's documents.
     """
+    from rockery.amount import Amount
     from rockery.publish import archive, bill
 
     path = folder / outcome.file_name
@@ -201,9 +202,9 @@ def written(
     if archive.begins(outcome.image, path) and files.of(path) == _digest(outcome.image, store):
         screen.detail(f"{path.name} is as it was")
     else:
-        title = f"writing {path.name}"
-        screen.step(title)
-        archive.write(outcome.image, path)
+        title, amount = f"writing {path.name}", Amount()
+        screen.step(title, amount)
+        archive.write(outcome.image, path, amount)
         screen.done(title, f"{path.stat().st_size / 1e6:.1f} MB")
     bills = bill.write(outcome.image, path, files.of)
     files.save()

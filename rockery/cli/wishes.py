@@ -25,11 +25,6 @@ def packing(options: argparse.Namespace, *, verify: bool = True) -> Options:
     from rockery.resolution.apt import Mirrors
 
     check_bases(options)
-    compression = _compression(options.compression)
-    jobs = getattr(options, "jobs", None)
-    if jobs is None:
-        # Two streams at once of the slow levels would take more memory than a pack may.
-        jobs = 1 if compression.slow else len(os.sched_getaffinity(0))
     return Options(
         options.folder,
         base=options.base,
@@ -41,9 +36,9 @@ def packing(options: argparse.Namespace, *, verify: bool = True) -> Options:
         refresh=options.refresh,
         offline=options.offline,
         verify=verify and not getattr(options, "no_verify", False),
-        compression=compression,
+        compression=_compression(options.compression),
         keep=tuple(options.keep),
-        jobs=jobs,
+        jobs=getattr(options, "jobs", None) or len(os.sched_getaffinity(0)),
     )
 
 

@@ -27,6 +27,9 @@ _FAILED = "Traceback (most recent call last)"
 #: Modules so few that one process compiles them sooner than several have begun.
 _FEW = 100
 
+#: More processes would need more memory than a pack may: each is a Python, of some 15 MB.
+_MOST_PROCESSES = 4
+
 
 def compiled(site: Path, interpreter: Path, packages: str) -> None:
     """Compile all modules below ``site`` as if they lay in ``packages``.
@@ -76,7 +79,7 @@ def installed(store: Store, site: Path, interpreter: Path, packages: str) -> Non
 def _compiled(
     site: Path, interpreter: Path, packages: str, *what: str, given: str = "", alone: bool = False
 ) -> None:
-    jobs = 1 if alone else os.cpu_count() or 1
+    jobs = 1 if alone else min(os.cpu_count() or 1, _MOST_PROCESSES)
     done = subprocess.run(
         [
             *(str(interpreter), "-B", "-m", "compileall", "-q", "-j", str(jobs)),

@@ -7,12 +7,13 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from rockery.amount import Amount
 from rockery.layer import tar
-from rockery.layer.compression import Compressor, compressor, media_type, plain
+from rockery.layer.compression import Compressor, compressor, media_type, plain, room
 from rockery.layer.entry import CHUNK, Entry
 from rockery.layer.ground import PLAIN, Ground, settled
 from rockery.record import Record
@@ -143,23 +144,20 @@ def build(
     ground: Ground,
     scheme: str,
     mtime: int,
-    progress: Callable[[int], object] = lambda _: None,
+    amount: Amount | None = None,
 ) -> Layer:
     """Write a layer into the store and return it.
 
-    ``progress`` is told of the plain bytes written so far. The entries' contents are read
-    once, piece by piece; memory holds the list of entries and nothing of their contents.
+    ``amount`` tells of the tar's bytes while it is written. The entries' contents are read once,
+    piece by piece; memory holds the list of entries and nothing of their contents.
     """
     members, implied = settled(entries, ground)
+    amount = amount or Amount()
+    amount.done, amount.total = 0, tar.size(members)
     with store.put("layers", layer_key) as folder:
-        with (folder / "blob").open("wb") as blob:
-            packing = _Packing(blob, compressor(scheme))
-
-            def sink(data: bytes) -> None:
-                packing.write(data)
-                progress(packing.written)
-
-            digests = tar.write(members, sink, mtime)
+        with room(scheme), (folder / "blob").open("wb") as blob:
+            packing = _Packing(blob, compressor(scheme), amount)
+            digests = tar.write(members, packing.write, mtime)
             packing.finish()
         _write_entries(folder, members, digests)
         _write_layout(folder, members, implied)
@@ -175,16 +173,22 @@ def build(
     return stored
 
 
-def recompress(store: Store, layer_key: str, layer: Layer, scheme: str) -> Layer:
+def recompress(
+    store: Store, layer_key: str, layer: Layer, scheme: str, amount: Amount | None = None
+) -> Layer:
     """Write a stored layer's tar once more, in another scheme, and return that layer.
+
+    ``amount`` is as :func:`build` has it.
 
     Raises:
         ValueError: what is stored isn't what it was, or is damaged.
     """
     _check_lists(layer)
+    amount = amount or Amount()
+    amount.done, amount.total = 0, layer.plain_size
     with store.put("layers", layer_key) as folder:
-        with (folder / "blob").open("wb") as blob, layer.plain() as stream:
-            packing = _Packing(blob, compressor(scheme))
+        with room(scheme), (folder / "blob").open("wb") as blob, layer.plain() as stream:
+            packing = _Packing(blob, compressor(scheme), amount)
             while piece := stream.read(CHUNK):
                 packing.write(piece)
             packing.finish()
@@ -227,15 +231,15 @@ def _check_lists(layer: Layer) -> None:
 class _Packing:
     """A tar being compressed into a file, with its digests."""
 
-    def __init__(self, blob: BinaryIO, compress: Compressor) -> None:
-        self.written = 0
+    def __init__(self, blob: BinaryIO, compress: Compressor, amount: Amount) -> None:
+        self._amount = amount
         self._blob, self._compress = blob, compress
         self._packed, self._plain = hashlib.sha256(), hashlib.sha256()
         self._size = 0
 
     def write(self, data: bytes) -> None:
         self._plain.update(data)
-        self.written += len(data)
+        self._amount.done += len(data)
         if out := self._compress.compress(data):
             self._emit(out)
 
@@ -247,7 +251,7 @@ class _Packing:
             "digest": f"sha256:{self._packed.hexdigest()}",
             "diff_id": f"sha256:{self._plain.hexdigest()}",
             "size": self._size,
-            "plain_size": self.written,
+            "plain_size": self._amount.done,
             "media_type": media_type(scheme),
         }
 

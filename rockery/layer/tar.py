@@ -52,6 +52,11 @@ def write(
     return digests
 
 
+def size(entries: Iterable[Entry]) -> int:
+    """Return how many bytes :func:`write` writes for ``entries``, but for long paths' headers."""
+    return END + sum(_BLOCK + entry.size + -entry.size % _BLOCK for entry in entries)
+
+
 def _header(entry: Entry, mtime: int) -> bytes:
     info = tarfile.TarInfo(entry.path)
     info.type = _TYPES[entry.kind]

@@ -14,6 +14,7 @@ import tarfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from rockery.amount import Amount
 from rockery.layer.entry import Entry
 from rockery.layer.layer import Layer, key
 from rockery.store import Store, is_sound, is_unpacked
@@ -22,16 +23,23 @@ from rockery.store.damage import SIGNS, DamagedLayerError
 RECIPE = 2
 
 
-def unpacked(store: Store, layer: Layer, *, checked: bool = False) -> Path:
+def has(store: Store, layer: Layer) -> bool:
+    """Tell whether the layer's files are there."""
+    return store.get("trees", _name(layer)) is not None
+
+
+def unpacked(
+    store: Store, layer: Layer, *, checked: bool = False, amount: Amount | None = None
+) -> Path:
     """Return the folder with the layer's files, unpacking them where they aren't yet.
 
     Where another layer is made of them they must be ``checked``: what the disk has damaged is
-    unpacked anew.
+    unpacked anew. ``amount`` tells of their tar's bytes while that lasts.
 
     Raises:
         DamagedLayerError: the blob isn't what it was.
     """
-    name = layer.diff_id.removeprefix("sha256:")
+    name = _name(layer)
     folder = store.get("trees", name)
     if folder is not None and checked and not is_unpacked(folder, layer.folder):
         store.remove("trees", name)
@@ -41,7 +49,7 @@ def unpacked(store: Store, layer: Layer, *, checked: bool = False) -> Path:
             if store.get("trees", name) is None:
                 with store.put("trees", name) as content:
                     try:
-                        _unpack(layer, content)
+                        _unpack(layer, content, amount or Amount())
                     except SIGNS as error:
                         raise DamagedLayerError({layer.key: layer.title}) from error
         folder = store.get("trees", name)
@@ -55,7 +63,7 @@ def lay_out(store: Store, layer: Layer, entries: Iterable[Entry]) -> None:
     Nothing is linked: what damages a tree must damage nothing else. Where the layer's paths are
     others than the entries' there is no folder yet.
     """
-    name = layer.diff_id.removeprefix("sha256:")
+    name = _name(layer)
     contents = {entry.path: entry.content for entry in entries if entry.content is not None}
     members = list(layer.entries())
     if not all(m["kind"] == "directory" or m["path"] in contents for m in members):
@@ -79,9 +87,15 @@ def _mode(mode: int) -> int:
     return (mode & 0o777) | 0o600
 
 
-def _unpack(layer: Layer, folder: Path) -> None:
+def _name(layer: Layer) -> str:
+    return layer.diff_id.removeprefix("sha256:")
+
+
+def _unpack(layer: Layer, folder: Path, amount: Amount) -> None:
+    amount.total = layer.plain_size
     with layer.plain() as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
         for member in archive:
+            amount.done = archive.offset - member.size if member.isreg() else archive.offset
             path = folder / member.name
             if member.isdir():
                 path.mkdir(exist_ok=True)
@@ -95,6 +109,7 @@ def _unpack(layer: Layer, folder: Path) -> None:
                 with path.open("wb") as target:
                     while piece := source.read(1 << 20):
                         target.write(piece)
+                        amount.done += len(piece)
                 path.chmod(_mode(member.mode))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from rockery import sbom
+from rockery.amount import Amount
 from rockery.layer import (
     Entry,
     Ground,
@@ -188,8 +189,9 @@ class Workshop:
             found = load(self.store, key, planned.title)
             if found is not None:
                 return found
-            self.watcher.step(planned.title)
-            found = self._recompressed(planned, content, key)
+            amount = Amount()
+            self.watcher.step(planned.title, amount)
+            found = self._recompressed(planned, content, key, amount)
             if found is not None:
                 self.watcher.done(planned.title, "compressed anew")
                 return found
@@ -212,6 +214,7 @@ class Workshop:
                         ground=ground,
                         scheme=planned.scheme,
                         mtime=self._mtime,
+                        amount=amount,
                     )
                 except EOFError as error:
                     raise changed(str(error)) from error
@@ -251,13 +254,15 @@ class Workshop:
             self.store.remove("layers", found.key)
             return None
 
-    def _recompressed(self, planned: PlannedLayer, content: str, key: str) -> Layer | None:
+    def _recompressed(
+        self, planned: PlannedLayer, content: str, key: str, amount: Amount
+    ) -> Layer | None:
         """Return the layer from its tar as it is stored in another scheme, or None."""
         for other in FAMILIAR:
             found = load(self.store, compressed_key(content, other), planned.title)
             if found is not None:
                 try:
-                    return recompress(self.store, key, found, planned.scheme)
+                    return recompress(self.store, key, found, planned.scheme, amount)
                 except SIGNS:
                     self.store.remove("layers", found.key)  # it is made from its parts instead
         return None

@@ -17,6 +17,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from rockery import sbom
+from rockery.amount import Amount
 from rockery.errors import Problem, ProjectError
 from rockery.image import Image, assemble
 from rockery.layer import Entry, Ground, Layer, Stored, build, compressed_key, load
@@ -246,14 +247,14 @@ def _layer(
         found = load(store, key, part.title)
         if found is not None:
             return found
-        watcher.step(part.title)
+        amount = Amount()
+        watcher.step(part.title, amount)
         entries = []
         read = {}
         for path, kind, mode, uid, gid, target, sha256 in files:
             content = None
             if kind == "file":
-                source = folder / part.sources[path]
-                read[sha256] = source
+                source = read[sha256] = str(folder / part.sources[path])
                 content = Stored(source, os.stat(source).st_size)  # noqa: PTH116
             entries.append(Entry(path, kind, mode, uid, gid, target, content))
         try:
@@ -265,6 +266,7 @@ def _layer(
                 ground=ground,
                 scheme=part.scheme,
                 mtime=mtime,
+                amount=amount,
             )
         except EOFError as error:
             raise changed_meanwhile(str(error)) from error

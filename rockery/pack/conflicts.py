@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rockery.errors import Location, Problem, ProjectError
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from rockery.plan import PlannedLayer
 
 
-def check_unchanged(store: Store, layer: Layer, planned: Mapping[str, Path]) -> None:
+def check_unchanged(store: Store, layer: Layer, planned: Mapping[str, str]) -> None:
     """Raise, and forget the layer, where a file changed between planning and packing.
 
     ``planned`` are the files by the SHA-256 that they had.
@@ -24,7 +23,7 @@ def check_unchanged(store: Store, layer: Layer, planned: Mapping[str, Path]) -> 
     for digest, path in planned.items():
         if digest not in written:
             store.remove("layers", layer.key)
-            raise changed(str(path))
+            raise changed(path)
 
 
 def changed(path: str) -> ProjectError:

@@ -6,6 +6,7 @@ results, the same lines in the same order, and of several errors the one that is
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import threading
 import time
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from rockery import processes
+from rockery.amount import Amount
 from rockery.errors import Problem
 from rockery.pack.options import Watcher
 
@@ -21,6 +23,11 @@ Made = TypeVar("Made")
 
 #: Seconds between two looks of a job's thread at whether it is to end.
 _LOOK = 0.1
+
+#: Places that threads take memory from, by glibc's mallopt(3): with one for each, what a thread
+#: frees no other takes. A pack of 20,000 files took 127 MB with one each, 110 with two in all.
+_ARENAS = 2
+_M_ARENA_MAX = -8
 
 #: Seconds that threads have to end once they are told to.
 _PATIENCE = 10.0
@@ -42,6 +49,8 @@ class Jobs:
 
     def __init__(self, number: int, watcher: Watcher) -> None:
         self.number = number
+        if number > 1:
+            _share_memory()
         self._free = number
         self._watcher = watcher
         self._account = _Account(told=True)
@@ -97,15 +106,15 @@ class Jobs:
 
     # The watcher of what is done here. A step shows when it begins, what came of it in turn.
 
-    def step(self, title: str) -> None:
+    def step(self, title: str, amount: Amount | None = None) -> None:
         """Begin a step."""
         worker = _current()
         if worker is None:
-            self._watcher.step(title)
+            self._watcher.step(title, amount)
             return
         with self._lock:
             worker.steps[title] = time.monotonic()
-            self._watcher.step(title)
+            self._watcher.step(title, amount)
 
     def ended(self, title: str) -> float:
         """End a step of which nothing is told."""
@@ -253,6 +262,11 @@ class _Worker(threading.Thread):
         self._told_to_end = True
         thread, error = ctypes.c_ulong(self.ident), ctypes.py_object(_Ended)
         ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, error)
+
+
+def _share_memory() -> None:
+    with contextlib.suppress(OSError, AttributeError):  # another C library has other ways
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, _ARENAS)
 
 
 def _current() -> _Worker | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
+from rockery.amount import Amount
 from rockery.component import Binaries
 from rockery.errors import Problem
 from rockery.layer.compression import Compression
@@ -37,8 +38,8 @@ class Options(Record):
 class Watcher(Protocol):
     """Who is told how a pack goes; only the command line prints."""
 
-    def step(self, title: str) -> None:
-        """Begin a step that may take a while."""
+    def step(self, title: str, amount: Amount | None = None) -> None:
+        """Begin a step that may take a while; ``amount`` tells how far it is."""
 
     def ended(self, title: str) -> float:
         """End a step of which nothing is told, or later; return the seconds that it took."""

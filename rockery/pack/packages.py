@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import shutil
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from rockery.amount import Amount
 from rockery.base import Base
 from rockery.errors import Problem, SurroundingsError
 from rockery.layer import Entry, Ground, deb
@@ -29,6 +31,9 @@ from rockery.store import Store, is_sound
 
 #: What compiles C for a target, beside the compiler of the host.
 _SYSROOT = ("libc6-dev", "python3-dev")
+
+#: Archives that are unpacked at once: each may take the 64 MiB that xz -9 wants for its dictionary.
+_AT_ONCE = 2
 
 
 class Packages:
@@ -102,21 +107,26 @@ class Packages:
                     remedy="run once without --offline",
                 )
             )
-        self._watcher.step(f"fetching {len(packages)} packages")
-        self._apt.update()
+        title, size = f"fetching {len(packages)} packages", sum(p.size for p in packages)
         with self._store.temporary() as folder:
+            self._watcher.step(title, _Fetched(folder, size))
+            self._apt.update()
             try:
                 archives = self._apt.download(packages, folder)
             except SurroundingsError as error:
                 raise self._of_the_lock(error) from error
 
+            took = self._watcher.ended(title)
+            unpacking = f"unpacking {len(packages)} packages"
+            self._watcher.step(unpacking)
+
             def unpack(package: Package) -> None:
                 deb.unpack(self._store, package.sha256, archives[package.sha256])
 
-            with ThreadPoolExecutor() as pool:
+            with ThreadPoolExecutor(_AT_ONCE) as pool:
                 list(pool.map(unpack, packages))
-        size = sum(package.size for package in packages) / 1e6
-        self._watcher.done(f"fetching {len(packages)} packages", f"{size:.1f} MB")
+        took += self._watcher.ended(unpacking)
+        self._watcher.done(title, f"{size / 1e6:.1f} MB", took)
 
     def _of_the_lock(self, error: SurroundingsError) -> SurroundingsError:
         """Return the error with what helps where a lock names the packages."""
@@ -207,6 +217,20 @@ class Packages:
             return tuple(self._pinned_sysroot)
         self._apt.update(offline=self._options.offline)
         return self._apt.resolve((*_SYSROOT, *build_packages))
+
+
+class _Fetched(Amount):
+    """How much of ``total`` bytes has come into a folder."""
+
+    def __init__(self, folder: Path, total: int) -> None:
+        super().__init__(total)
+        self._folder = folder
+
+    def look(self) -> int:
+        """Return how many are done now."""
+        with contextlib.suppress(OSError):  # a file is being renamed
+            return min(self.total, sum(path.stat().st_size for path in self._folder.iterdir()))
+        return 0
 
 
 def resolve(

@@ -267,7 +267,7 @@ def _is_known(plan: Plan, folder: Path, requirements: Iterable[Path]) -> bool:
         if isinstance(spec, DependenciesSpec) and not spec.resolution.wheels:
             return False  # the compiler counts too
         if isinstance(spec, FilesSpec):
-            read += [file.source for file in spec.files if file.source is not None]
+            read += [Path(file.source) for file in spec.files if file.source is not None]
     own = [data_folder(name) for name in _DATA]
     return all(_is_looked_at(path, folder) or any(map(path.is_relative_to, own)) for path in read)
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rockery.amount import Amount
 from rockery.errors import Location, Problem, ProjectError
 from rockery.image import ImageSettings
 from rockery.layer import Layer, bytecode, load, tree
@@ -109,6 +110,7 @@ def _verdict(
         return verdict
     from rockery.verify import verify as imported
 
+    _unpack(layers, store, watcher)
     title = f"importing {application}"
     watcher.step(title)
     started = functools.partial(bytecode.startable, store, layers, settings.architecture)
@@ -121,6 +123,15 @@ def _verdict(
     if verdict.outcome == "importable" and verdict.isolated and verdict.trail is not None:
         last.keep(verdict.trail)
     return verdict
+
+
+def _unpack(layers: Sequence[Layer], store: Store, watcher: Watcher) -> None:
+    for layer in layers:
+        if not tree.has(store, layer):
+            title, amount = f"unpacking {layer.title}", Amount()
+            watcher.step(title, amount)
+            tree.unpacked(store, layer, amount=amount)
+            watcher.ended(title)
 
 
 def _keep(store: Store, key: str, verdict: Verdict) -> None:

@@ -378,7 +378,7 @@ class Parts:
             mode,
             owner.owner or 0,
             owner.group or 0,
-            source=full,
+            source=str(full),
             size=status.st_size,
             sha256=digest,
         )

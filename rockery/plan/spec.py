@@ -115,11 +115,11 @@ class BillSpec:
     after: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PlannedFile:
-    """A file, link or directory at its place in the rock.
+    """A file, link or directory at its place in the rock; a project may have very many.
 
-    A file's bytes are in ``source`` on disk, or in ``data`` where they were generated;
+    A file's bytes are in the file ``source``, or in ``data`` where they were generated;
     ``sha256`` is of those bytes when the plan was made.
     """
 
@@ -128,7 +128,7 @@ class PlannedFile:
     mode: int
     uid: int
     gid: int
-    source: Path | None = None
+    source: str | None = None
     data: bytes | None = None
     target: str = ""
     size: int = 0

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
+from rockery.amount import Amount
 from rockery.image.image import INDEX_TYPE, MANIFEST_TYPE, Image, canonical
 from rockery.layer import Entry, Inline, Layer, Stored, directory, tar
 from rockery.layer.compression import plain
@@ -109,15 +110,24 @@ def check(image: Image, digests: Mapping[str, str]) -> None:
         raise DamagedLayerError(damaged)
 
 
-def write(image: Image, path: Path) -> None:
+def write(image: Image, path: Path, amount: Amount | None = None) -> None:
     """Write the archive to ``path``; what is there stays whole until the new one is.
+
+    ``amount`` tells of its bytes while that lasts.
 
     Raises:
         DamagedLayerError: the store has other bytes than a layer's digest says.
         SurroundingsError: the folder can't be written, or the disk is full.
     """
+    amount = amount or Amount()
+    amount.total = tar.size(members(image))
     with replacement(path, option="--output") as stream:
-        check(image, tar.write(members(image), stream.write, mtime=0))
+
+        def sink(data: bytes) -> None:
+            stream.write(data)
+            amount.done += len(data)
+
+        check(image, tar.write(members(image), sink, mtime=0))
 
 
 def digest(image: Image) -> str:

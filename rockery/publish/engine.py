@@ -14,10 +14,11 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 from urllib.parse import quote
 
+from rockery.amount import Amount
 from rockery.errors import Problem, SurroundingsError
 from rockery.image.image import Image
 from rockery.layer import Entry, tar
@@ -226,8 +227,10 @@ def _document(status: int, said: bytes) -> Any:
     return document
 
 
-def load(engine: Engine, image: Image) -> str:
+def load(engine: Engine, image: Image, amount: Amount | None = None) -> str:
     """Load ``image`` under its reference and return that name.
+
+    ``amount`` tells of what has been sent.
 
     Only the layers that the engine lacks are sent, where its store allows that; what it has
     afterwards is compared, and where it isn't the image, everything is sent. An engine that
@@ -247,10 +250,10 @@ def load(engine: Engine, image: Image) -> str:
         held = _held_layers(engine, image, before) if driven else 0
         if held:
             with contextlib.suppress(RefusedError):
-                engine.load(_stream(_sent(image, held, plain=plain)))
+                engine.load(_stream(_sent(image, held, plain=plain), amount))
                 if _is(engine.image(reference), image):
                     return reference
-        engine.load(_stream(_sent(image, 0, plain=plain)))
+        engine.load(_stream(_sent(image, 0, plain=plain), amount))
         if not _is(engine.image(reference), image):
             raise RefusedError("it holds another image under this name afterwards")
     except (RefusedError, OSError, http.client.HTTPException) as error:
@@ -265,9 +268,13 @@ def load(engine: Engine, image: Image) -> str:
 
 
 class Loading:
-    """An image being loaded into the engine that answers, by a thread."""
+    """An image being loaded into the engine that answers, by a thread.
+
+    ``amount`` tells of what has been sent.
+    """
 
     def __init__(self, image: Image) -> None:
+        self.amount = Amount()
         self._image = image
         self._found: str | BaseException | None = None
         self._thread = threading.Thread(target=self._load, daemon=True)
@@ -275,7 +282,7 @@ class Loading:
 
     def _load(self) -> None:
         try:
-            self._found = load(connect(), self._image)
+            self._found = load(connect(), self._image, self.amount)
         except BaseException as error:
             self._found = error
 
@@ -292,7 +299,7 @@ class Loading:
         if isinstance(self._found, str):
             return self._found
         if image is not self._image:
-            return load(connect(), image)
+            return load(connect(), image, self.amount)
         assert self._found is not None
         raise self._found
 
@@ -345,8 +352,10 @@ def _sent(image: Image, skip: int, *, plain: bool) -> list[Entry]:
     return [member for member in members(image) if member.path not in left_out]
 
 
-def _stream(sent: Iterable[Entry]) -> Iterator[bytes]:
+def _stream(sent: Sequence[Entry], amount: Amount | None) -> Iterator[bytes]:
     """Give an archive of these members piece by piece, written by a thread into a pipe."""
+    amount = amount or Amount()
+    amount.done, amount.total = 0, tar.size(sent)
     reader, writer = os.pipe()
 
     def fill(sink: BinaryIO) -> None:
@@ -358,6 +367,7 @@ def _stream(sent: Iterable[Entry]) -> Iterator[bytes]:
     with os.fdopen(reader, "rb", 0) as source:
         while piece := source.read(1 << 18):
             yield piece
+            amount.done += len(piece)
     thread.join()
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import io
 import os
 import pty
+import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from rockery.amount import Amount
+from rockery.cli import screen as screens
 from rockery.cli.screen import Screen
 from rockery.errors import Location, Problem
 
@@ -52,6 +56,25 @@ def test_a_step_that_is_told_of_later_has_its_own_time() -> None:
         assert shown.ended("making it") < 1
         shown.done("making it", "made", 62.04)
     assert stream.getvalue() == "making it: made (62.0 s)\n"
+
+
+def test_a_log_says_after_a_silence_what_is_being_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(screens, "_LOOK", 0.01)
+    monkeypatch.setattr(screens, "_SILENCE", 0.05)
+    shown, stream = screen()
+    amount = Amount(2_000_000_000)
+    amount.done = 340_000_000
+    shown.step("making it", amount)
+    shown.step("and that")
+    deadline = time.monotonic() + 10
+    while stream.getvalue().count("\n") < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    shown.ended("and that")
+    shown.done("making it", "made")
+    said = stream.getvalue().splitlines()
+    assert said[0].startswith("… making it (340 of 2,000 MB), and that"), said
+    assert "of" not in said[-1]
 
 
 def test_quiet_says_only_what_is_wrong() -> None:
@@ -102,9 +125,15 @@ import sys, time
 from rockery.cli.screen import Screen
 from rockery.cli import result
 from rockery.errors import Problem
+from rockery.amount import Amount
+from rockery.cli import screen as screens
+screens._LOOK = 0.05
+amount = Amount(2_000_000_000)
 with Screen(quiet=False, verbose=False) as screen:
     screen.step("making [it]")
-    screen.step("and that")
+    screen.step("and that", amount)
+    time.sleep(0.3)
+    amount.done = 340_000_000
     time.sleep(0.3)
     screen.done("making [it]", "made [x]")
     time.sleep(0.3)
@@ -144,7 +173,8 @@ def test_a_terminal_moves_and_has_colours() -> None:
     assert "\x1b[1;31merror\x1b[0m: cannot [y]" in shown
     assert "making [it]: made [x] (" in shown
     before, after = shown.split("made [x]")
-    assert "making [it], and that" in before
+    assert re.search(r"making \[it\]( \(\d+ s\))?, and that \(0 of 2,000 MB\)", before), before
+    assert "and that (340 of 2,000 MB)" in before
     assert "and that" in after
     assert "making [it]" not in after
     assert "\x1b[?25h" in shown, "the cursor is back"

@@ -7,12 +7,15 @@ import importlib.metadata
 import io
 import random
 import subprocess
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import zstandard
 
 from rockery.layer import Ground, build, compression, file, recompress
-from rockery.layer.compression import GZIP, Compression, compressor, media_type, plain
+from rockery.layer.compression import GZIP, Compression, compressor, media_type, plain, room
 from rockery.store import Store
 
 SCHEMES = [
@@ -21,6 +24,10 @@ SCHEMES = [
 ]
 #: Longer than a piece, and not a whole number of them; half of it can be compressed.
 DATA = b"".join(random.Random(n).randbytes(5000) + b"rock" * 1250 for n in range(317))
+
+
+#: Megabytes that a stream takes at least, as measured.
+MEMORY = {"gzip": 10, "zstd:9": 10, "zstd:12": 40, "smallest": 50}
 
 
 def compressed(scheme: str, data: bytes, step: int) -> bytes:
@@ -67,7 +74,7 @@ def test_damage_is_an_error(method: str) -> None:
 
 def test_the_schemes_name_the_libraries_that_are_here() -> None:
     number = ".".join(map(str, zstandard.ZSTD_VERSION))
-    assert Compression("zstd").scheme("part") == f"zstd:zstd-{number}:9"
+    assert Compression("zstd").scheme("part") == f"zstd:zstd-{number}-serial:9"
     assert f"gzip:zlib-ng-{importlib.metadata.version('zlib-ng')}:6" == GZIP
 
 
@@ -76,6 +83,34 @@ def test_layers_that_last_are_compressed_harder() -> None:
     assert Compression().scheme("part") == GZIP
     assert Compression.parse("gzip:1").scheme("runtime").endswith(":1")
     assert Compression.parse("smallest").scheme("part").endswith(":19")
+
+
+def test_streams_side_by_side_have_a_bound() -> None:
+    """However many threads compress at once, and by whatever: all get their turn."""
+    held, most = 0, 0
+    lock = threading.Lock()
+    sizes = {Compression.parse(word).scheme("part"): size for word, size in MEMORY.items()}
+
+    def compress(scheme: str) -> None:
+        nonlocal held, most
+        with room(scheme):
+            with lock:
+                held += sizes[scheme]
+                most = max(most, held)
+            time.sleep(0.01)
+            with lock:
+                held -= sizes[scheme]
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(compress, [*sizes] * 5))
+    assert 0 < most <= 100
+
+
+def test_an_interrupted_stream_gives_its_memory_back() -> None:
+    scheme = Compression.parse("smallest").scheme("part")
+    for _ in range(3):
+        with pytest.raises(KeyError), room(scheme):
+            raise KeyError
 
 
 @pytest.mark.parametrize("word", ["", "xz", "gzip:0", "gzip:10", "zstd:20", "zstd:", "gzip:x"])

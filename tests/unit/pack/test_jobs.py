@@ -11,6 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from rockery import processes
+from rockery.amount import Amount
 from rockery.errors import Problem
 from rockery.pack.jobs import Job, Jobs
 
@@ -22,7 +23,7 @@ class Log:
         self.lines: list[str] = []
         self.running: list[str] = []
 
-    def step(self, title: str) -> None:
+    def step(self, title: str, amount: Amount | None = None) -> None:
         self.running.append(title)
 
     def ended(self, title: str) -> float:

@@ -66,7 +66,7 @@ def outcome(store: Store) -> Outcome:
 
 
 def planned(*sources: Path, cached: bool = True) -> Plan:
-    files = tuple(PlannedFile("x", "file", 0o644, 0, 0, source=path) for path in sources)
+    files = tuple(PlannedFile("x", "file", 0o644, 0, 0, source=str(path)) for path in sources)
     layer = PlannedLayer("part", "app", "key", FilesSpec(files), {}, cached, "cached", "", GZIP)
     made: Any = SimpleNamespace(layers=(layer,), mtime=7)
     return cast(Plan, made)
