@@ -15,6 +15,7 @@ import pytest
 from attempt import PREVIOUS, ROCK, Attempt, as_nobody, give, open_folder
 from surroundings import missing, tool
 
+from rockery.amount import Amount
 from rockery.errors import Problem
 from rockery.pack import Options, planned, prepare
 from rockery.store import Store, tidying
@@ -77,7 +78,7 @@ def kept(attempt: Attempt, filled: Path, tmp_path: Path) -> Callable[..., None]:
 class Silent:
     """Watches a pack and says nothing."""
 
-    def step(self, title: str) -> None:
+    def step(self, title: str, amount: Amount | None = None) -> None:
         pass
 
     def done(self, title: str, outcome: str) -> None:

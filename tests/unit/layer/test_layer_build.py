@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rockery.amount import Amount
 from rockery.layer import tree
 from rockery.layer.compression import GZIP
 from rockery.layer.entry import Entry, directory, file, symlink
@@ -144,10 +145,10 @@ def test_those_who_want_a_layer_unpacked_unpack_it_once(
     layer = made(store, "one", ENTRIES)
     unpack, calls = tree._unpack, []
 
-    def slowly(layer: Layer, folder: Path) -> None:
+    def slowly(layer: Layer, folder: Path, amount: Amount) -> None:
         calls.append(folder)
         time.sleep(0.2)  # as long as any other needs to come here too
-        unpack(layer, folder)
+        unpack(layer, folder, amount)
 
     monkeypatch.setattr(tree, "_unpack", slowly)
     with ThreadPoolExecutor(4) as pool:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from rockery.amount import Amount
 from rockery.errors import ProjectError, UsageError
 from rockery.pack import Options, check_stored, planned, prepare, prepare_all
 from rockery.pack.host import host_architecture
@@ -71,7 +72,7 @@ def test_a_base_of_the_command_line_wins(project: Path) -> None:
 
 
 class Silent:
-    def step(self, title: str) -> None:
+    def step(self, title: str, amount: Amount | None = None) -> None:
         raise AssertionError(title)
 
     def done(self, title: str, outcome: str) -> None:

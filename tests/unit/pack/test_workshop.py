@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from rockery.amount import Amount
 from rockery.layer import Ground, Layer
 from rockery.layer import build as build_layer
 from rockery.layer.compression import GZIP
@@ -25,7 +26,7 @@ PLANNED = PlannedLayer(
 class Silent:
     """Watches and says nothing."""
 
-    def step(self, title: str) -> None:
+    def step(self, title: str, amount: Amount | None = None) -> None:
         pass
 
     def done(self, title: str, outcome: str) -> None:
