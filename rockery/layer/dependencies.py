@@ -291,11 +291,8 @@ class Installed:
 
     def identity(self, name: str) -> list[object]:
         """Return what decides the files of a distribution: its RECORD, and what is there of it."""
-        there = [
-            path.relative_to(self._site).as_posix()
-            for path in _files(self._site)
-            if self.owner(path.relative_to(self._site).as_posix()) == name
-        ]
+        paths = (path.relative_to(self._site).as_posix() for path in _files(self._site))
+        there = [path for path in paths if self.owner(path) == name]
         return [hashlib.sha256(self._records[name].read_bytes()).hexdigest(), there]
 
 

@@ -201,10 +201,8 @@ class PythonPackages:
     def dependencies(self, spec: DependenciesSpec, scratch: Path) -> Iterator[Entry]:
         """Give the files of a layer of packages that come from an index."""
         made = self._installation(spec, scratch)
-        wanted = {spec.only} if spec.only else set()
-        apart = frozenset(spec.apart)
         found = made.installed.entries(
-            lambda name: name in wanted if spec.only else name not in apart
+            lambda name: name == spec.only if spec.only else name not in spec.apart
         )
         for entry in found:
             if passes(spec.part.stage, entry.path) and passes(spec.part.prime, entry.path):
