@@ -55,7 +55,8 @@ def runs(process: int) -> bool:
         stat = Path(f"/proc/{process}/stat").read_bytes()
     except OSError:
         return False
-    return stat.rpartition(b")")[2].split()[0] != b"Z"
+    state = stat.rpartition(b")")[2].split()[:1]  # empty where it went while we read
+    return bool(state) and state != [b"Z"]
 
 
 def end(find: Callable[[], Collection[int]]) -> None:

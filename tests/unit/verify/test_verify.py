@@ -321,10 +321,10 @@ class TestWantsSettings:
 
     def test_endless(self, check: Check) -> None:
         verdict = check(
-            "import time\ndef wait():\n    while True: time.sleep(1)\nwait()", timeout=6
+            "import time\ndef wait():\n    while True: time.sleep(1)\nwait()", timeout=8
         )
         assert verdict.outcome == "wants-settings"
-        assert verdict.message == "app:app was still being imported after 6 s"
+        assert verdict.message == "app:app was still being imported after 8 s"
         assert 'File "/flask/app/app.py", line 3 in wait' in verdict.details[0]
 
 
