@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, MutableSequence
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -17,11 +18,12 @@ class Log:
     def __init__(self, *, access: bool = False) -> None:
         self.access_log = SimpleNamespace(hasHandlers=lambda: access)
         self.counted: list[int] = []
+        self.noted = bytearray(1)
         self.checks = 0
         self.entries: list[tuple[Answer, dict[str, str]]] = []
 
-    def answered(self, status: int, seconds: float) -> None:
-        self.counted.append(status)
+    def recorder(self) -> tuple[Callable[[tuple[int, float]], None], MutableSequence[int]]:
+        return lambda answered: self.counted.append(answered[0]), self.noted
 
     def check_answered(self) -> None:
         self.checks += 1
@@ -74,6 +76,7 @@ def test_an_answer_is_counted_when_its_last_part_is_sent() -> None:
     assert len(run(app, log)) == 3
     assert counted_after == [0, 0, 1]
     assert log.counted == [201]
+    assert log.noted[0] == 1
 
 
 def test_an_app_that_raises_is_counted_as_what_the_client_sees() -> None:
@@ -99,6 +102,18 @@ def test_an_app_that_does_not_answer_is_answered_for() -> None:
         return
 
     run(app, log)
+    assert log.counted == [500]
+
+
+def test_a_body_before_the_answer_began_is_the_apps_mistake() -> None:
+    log = Log()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(body(b""))
+        raise RuntimeError  # as Uvicorn does
+
+    with pytest.raises(RuntimeError):
+        run(app, log)
     assert log.counted == [500]
 
 

@@ -37,7 +37,7 @@ def requests(lines: list[str]) -> int:
 
 def test_a_request_is_counted_four_ways(server: socket.socket) -> None:
     reporter = Reporter(server.getsockname())
-    reporter.request(404, 0.002)
+    reporter.request((404, 0.002))
     reporter.flush()
     assert received(server) == [
         "gunicorn.request.status.404:1|c",
@@ -54,7 +54,7 @@ def test_nothing_is_lost_while_nobody_listens() -> None:
     reporter = Reporter(address)
     # A dead port refuses only every second send; all 50 must stay.
     for _ in range(50):
-        reporter.request(200, 0.001)
+        reporter.request((200, 0.001))
         reporter.flush()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(address)
@@ -83,7 +83,7 @@ def test_threads_lose_nothing(server: socket.socket) -> None:
 
     def work() -> None:
         for _ in range(5_000):
-            reporter.request(200, 0.001)
+            reporter.request((200, 0.001))
 
     threads = [Thread(target=work) for _ in range(4)]
     for thread in threads:
@@ -139,12 +139,12 @@ def test_what_a_worker_leaves_is_delivered_by_its_master(server: socket.socket) 
         worker = Reporter(("127.0.0.1", 1))  # nobody listens there
         worker.start(handover)
         for status in (200, 200, 503):
-            worker.request(status, 0.007)
+            worker.request((status, 0.007))
         worker._close()
         os._exit(0)
     os.waitpid(child, 0)
     master = Reporter(server.getsockname())
-    master.request(200, 0.003)
+    master.request((200, 0.003))
     master.absorb(handover.take())
     master.flush()
     lines = received(server)

@@ -9,10 +9,9 @@ histogram those of one bucket.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections import defaultdict
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from math import floor, inf, log
+from math import exp, floor, inf, log
 from typing import Any, NamedTuple
 
 #: Bytes; below the usual Ethernet payload, so that a remote exporter works as well.
@@ -66,12 +65,15 @@ class Aggregate:
 
     def observe(self, kind: str, name: str, values: Iterable[float]) -> None:
         """Add observations: ``ms`` in milliseconds, ``h`` in any unit; none is negative."""
-        groups: defaultdict[int, list[float]] = defaultdict(list)
-        for value in values:
-            group = floor(log(value) * FINENESS) if value > 0 else _NOTHING
-            groups[group].append(value)
-        for group, alike in groups.items():
-            self._add(Sample(kind, name, group), len(alike), sum(alike))
+        ordered = sorted(values)
+        start = 0
+        while start < len(ordered):
+            least = ordered[start]
+            # One logarithm for all that are alike.
+            group = floor(log(least) * FINENESS) if least > 0 else _NOTHING
+            end = bisect_left(ordered, exp((group + 1) / FINENESS), start + 1)
+            self._add(Sample(kind, name, group), end - start, sum(ordered[start:end]))
+            start = end
 
     def histogram(self, name: str, values: Iterable[float]) -> None:
         """Add observations, in milliseconds, to a histogram with :data:`BUCKETS`."""

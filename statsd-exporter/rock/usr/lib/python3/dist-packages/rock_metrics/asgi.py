@@ -12,7 +12,7 @@ from datetime import timedelta
 from time import perf_counter
 from typing import Any
 
-from rock_metrics.check import asgi_check, is_asgi_check
+from rock_metrics.check import asgi_check, believed_starts, is_asgi_check
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -44,7 +44,9 @@ class Observed:
         self.last_requests = False
         self._app = app
         self._log = log
+        self._record, self._noted = log.recorder()
         self._ready_path = ready_path
+        self._checkers = believed_starts()
         self._logs_access = log.access_log.hasHandlers()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,7 +54,8 @@ class Observed:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if is_asgi_check(scope):
+        client = scope.get("client")
+        if client and client[0].startswith(self._checkers) and is_asgi_check(scope):
             scope, send = asgi_check(scope, send, self._ready_path)
             await self._app(scope, receive, send)
             self._log.check_answered()
@@ -63,21 +66,25 @@ class Observed:
         headers: Iterable[tuple[bytes, bytes]] = ()
         finished = False
 
-        async def observe(message: Message) -> None:
+        # Called for each message, some thousand times a second: a function that hands on what
+        # the server's returns costs half of one that awaits it.
+        def observe(message: Message) -> Awaitable[None]:
             nonlocal status, headers, sent, finished
             kind = message["type"]
-            if self.last_requests and kind == "http.response.start":
-                last = [*message.get("headers", ()), (b"connection", b"close")]
-                message = {**message, "headers": last}
-            await send(message)
-            if kind == "http.response.body":
-                sent += len(message.get("body", b""))
-                if not finished and not message.get("more_body", False):
+            if kind == "http.response.start":
+                status = message["status"]
+                if self._logs_access:
+                    headers = message.get("headers", ())
+                if self.last_requests:
+                    last = [*message.get("headers", ()), (b"connection", b"close")]
+                    message = {**message, "headers": last}
+            elif kind == "http.response.body":
+                if self._logs_access:
+                    sent += len(message.get("body", b""))
+                if not message.get("more_body", False) and status and not finished:
                     finished = True
                     answered()
-            elif kind == "http.response.start":
-                status = message["status"]
-                headers = message.get("headers", ())
+            return send(message)
 
         def answered() -> None:
             seconds = perf_counter() - started
@@ -86,7 +93,8 @@ class Observed:
                 duration = timedelta(seconds=seconds)
                 self._log.access(answer, _text(scope["headers"]), _environ(scope), duration)
             else:
-                self._log.answered(status, seconds)
+                self._noted[0] = 1
+                self._record((status, seconds))
 
         try:
             await self._app(scope, receive, observe)

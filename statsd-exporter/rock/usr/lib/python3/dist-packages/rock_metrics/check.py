@@ -18,11 +18,15 @@ from typing import Any
 #: The header that a check sends, with any value.
 HEADER = "X-Rock-Check"
 
+#: How a peer's address begins where it is this machine, which has "::1" too.
+_OWN = ("127.", "::ffff:127.")
+
 #: Addresses and networks of others whose checks are believed, with commas between them. They
 #: have to take the header away from requests that they pass on.
 VARIABLE = "ROCK_CHECKS_FROM"
 
-_WSGI_NAME = "HTTP_" + HEADER.upper().replace("-", "_")
+#: The header in a WSGI environment.
+WSGI_NAME = "HTTP_" + HEADER.upper().replace("-", "_")
 _ASGI_NAME = HEADER.lower().encode()
 
 WsgiApp = Callable[[MutableMapping[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -35,7 +39,7 @@ def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
 
 def is_wsgi_check(environ: Mapping[str, Any]) -> bool:
     """Tell whether a WSGI request is a check."""
-    return _WSGI_NAME in environ and _is_believed(environ.get("REMOTE_ADDR"))
+    return WSGI_NAME in environ and _is_believed(environ.get("REMOTE_ADDR"))
 
 
 def is_asgi_check(scope: MutableMapping[str, Any]) -> bool:
@@ -48,6 +52,14 @@ def is_asgi_check(scope: MutableMapping[str, Any]) -> bool:
     )
 
 
+def believed_starts() -> tuple[str, ...]:
+    """Return how the addresses begin whose checks may be believed: who tests that first asks less.
+
+    They may begin with anything where others are named.
+    """
+    return ("",) if _believed() else ("::1", *_OWN)
+
+
 def checked(app: WsgiApp, ready_path: str = "/") -> WsgiApp:
     """Return a WSGI app that answers checks, and leaves all other requests to ``app``.
 
@@ -57,7 +69,8 @@ def checked(app: WsgiApp, ready_path: str = "/") -> WsgiApp:
     def answer(
         environ: MutableMapping[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
-        if not is_wsgi_check(environ):
+        # The first test alone costs next to nothing.
+        if WSGI_NAME not in environ or not is_wsgi_check(environ):
             return app(environ, start_response)
         if environ.get("PATH_INFO") == "/":
             path, _, query = ready_path.partition("?")
@@ -101,7 +114,7 @@ def _is_ready(status: int | str) -> bool:
 def _is_believed(address: str | None) -> bool:
     if address is None:
         return False
-    if address == "::1" or address.startswith(("127.", "::ffff:127.")):
+    if address == "::1" or address.startswith(_OWN):
         return True
     believed = _believed()
     if not believed:

@@ -14,6 +14,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 from rock_metrics.aggregate import Aggregate
@@ -36,6 +37,10 @@ class Reporter:
     Recording takes no lock: an event is appended to a deque, which is safe with threads,
     in signal handlers and under gevent. Nor does it compute: many requests at a time cost
     less than each alone.
+
+    ``request`` counts an answered request, given its status and its seconds as one tuple. It is
+    the deque's own method: among all that a worker does for a request, a Python function costs
+    half a microsecond for being called at all.
     """
 
     def __init__(self, address: Address, prefix: str = "", requests_prefix: str = "") -> None:
@@ -44,6 +49,7 @@ class Reporter:
         self._names = f"{requests_prefix}gunicorn"
         self._socket: socket.socket | None = None
         self._requests: deque[tuple[int, float]] = deque()
+        self.request: Callable[[tuple[int, float]], None] = self._requests.append
         self._events: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
         self._aggregate = Aggregate(prefix)
         self._lock = threading.Lock()
@@ -57,10 +63,6 @@ class Reporter:
         self._handover = handover
         atexit.register(self._close)
         threading.Thread(target=self._run, name="rock-metrics", daemon=True).start()
-
-    def request(self, status: int, seconds: float) -> None:
-        """Count an answered request."""
-        self._requests.append((status, seconds))
 
     def count(self, name: str, amount: float = 1) -> None:
         """Add to a counter."""
@@ -134,9 +136,9 @@ class Reporter:
 def _add_requests(aggregate: Aggregate, names: str, answered: list[tuple[int, float]]) -> None:
     # The names of Gunicorn's own StatsD logger, so that any mapping made for it fits. The
     # exporter makes one metric of one name, so the histogram has a name of its own.
-    milliseconds = [seconds * 1000 for _, seconds in answered]
+    milliseconds = sorted(seconds * 1000 for _, seconds in answered)
     aggregate.count(f"{names}.requests", len(answered))
-    for status, number in Counter(status for status, _ in answered).items():
+    for status, number in Counter(map(itemgetter(0), answered)).items():
         aggregate.count(f"{names}.request.status.{status}", number)
     aggregate.observe("ms", f"{names}.request.duration", milliseconds)
     aggregate.histogram(f"{names}.request.histogram", milliseconds)
