@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import shutil
+import threading
 from pathlib import Path
 
 from rockery.errors import Problem, SurroundingsError
@@ -25,13 +26,22 @@ def certificates() -> dict[str, str]:
     return {name: os.environ.get(name, "true") for name in names}
 
 
-@functools.cache
+#: Python's ``sysconfig``, which uv's own search asks, isn't safe to ask from two threads at first.
+_searching = threading.Lock()
+
+
 def uv() -> str:
     """Return the path of uv: the one that came with rockery, else the one on PATH.
 
     Raises:
         SurroundingsError: there is none.
     """
+    with _searching:
+        return _found()
+
+
+@functools.cache
+def _found() -> str:
     try:
         from uv import find_uv_bin
 

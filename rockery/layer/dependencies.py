@@ -79,33 +79,37 @@ class Sysroot:
         return " ".join(f"-I{path}" for path in sorted(self.root.glob("usr/include/python3*")))
 
 
-def install(
-    resolution: PythonResolution,
-    folder: Path,
-    projects: Sequence[str],
-    target: PythonTarget,
-    scratch: Path,
-    sysroot: Sysroot | None,
-) -> Path:
-    """Install the resolved packages and the local ``projects`` of ``folder``; return where.
+@dataclass(frozen=True)
+class InstallRequest:
+    """What is to be installed, with what, and where.
+
+    Of ``resolution`` all, and the local ``projects`` of ``folder``; ``sysroot`` compiles what has
+    no wheel. ``indexes`` are lines of a requirement file that say where packages come from.
+    ``scratch`` is a folder for all that is made.
+    """
+
+    resolution: PythonResolution
+    folder: Path
+    projects: Sequence[str]
+    target: PythonTarget
+    scratch: Path
+    sysroot: Sysroot | None = None
+    indexes: Sequence[str] = ()
+
+
+def install(request: InstallRequest) -> Path:
+    """Install what is asked for; return the folder.
 
     Raises:
         ProjectError: a package doesn't build.
         UnusableWheelError: one is broken.
         SurroundingsError: the package index can't be reached, or the disk is full.
     """
-    _install(resolution, folder, projects, target, scratch, sysroot)
-    return scratch / "site"
+    _install(request)
+    return request.scratch / "site"
 
 
-def build_requirements(
-    resolution: PythonResolution,
-    folder: Path,
-    projects: Sequence[str],
-    target: PythonTarget,
-    scratch: Path,
-    sysroot: Sysroot | None,
-) -> str:
+def build_requirements(request: InstallRequest) -> str:
     """Build what has no wheel once more; return what that needed, pinned with hashes.
 
     What two packages build with in two versions isn't pinned: a constraint can't say both.
@@ -113,6 +117,7 @@ def build_requirements(
     Raises:
         ProjectError, SurroundingsError: as :func:`install`.
     """
+    scratch, target = request.scratch, request.target
     cache = scratch / "cache"
     if target.cache.is_dir():
         # All that was downloaded, and nothing that was built: see how uv names its folders.
@@ -121,13 +126,17 @@ def build_requirements(
             target.cache, cache, symlinks=True, ignore=left_out, copy_function=_hard_link
         )
     target = dataclasses.replace(target, cache=cache)
-    said = _install(resolution, folder, projects, target, scratch, sysroot, loudness="--verbose")
+    said = _install(dataclasses.replace(request, target=target), loudness="--verbose")
     versions: dict[str, set[str]] = {}
     for name, version in _BUILT_WITH.findall(said):
         versions.setdefault(name.lower(), set()).add(version)
     wanted = scratch / "build.in"
     agreed = {name: found for name, found in versions.items() if len(found) == 1}
-    wanted.write_text("".join(f"{name}=={found.pop()}\n" for name, found in sorted(agreed.items())))
+    lines = [
+        *request.indexes,
+        *(f"{name}=={found.pop()}" for name, found in sorted(agreed.items())),
+    ]
+    wanted.write_text("".join(f"{line}\n" for line in lines))
     if not agreed:
         return ""
     done = target.run(
@@ -144,19 +153,14 @@ def _hard_link(source: str, target: str) -> None:
     os.link(source, target, follow_symlinks=False)
 
 
-def _install(
-    resolution: PythonResolution,
-    folder: Path,
-    projects: Sequence[str],
-    target: PythonTarget,
-    scratch: Path,
-    sysroot: Sysroot | None,
-    loudness: str = "--quiet",
-) -> str:
+def _install(request: InstallRequest, loudness: str = "--quiet") -> str:
+    resolution, folder, target = request.resolution, request.folder, request.target
+    scratch, sysroot = request.scratch, request.sysroot
     site = scratch / "site"
     site.mkdir()
     pinned = scratch / "pinned.txt"
-    pinned.write_text(resolution.text)
+    indexes = "".join(f"{line}\n" for line in request.indexes)
+    pinned.write_text(indexes + resolution.text)
     if resolution.build:
         # Wheels that were built with something else lie in another cache.
         digest = hashlib.sha256(resolution.build.encode()).hexdigest()[:16]
@@ -174,7 +178,7 @@ def _install(
         done = target.run(*common, "--requirement", str(pinned), cwd=folder, variables=variables)
         _check(done)
         said += done.stderr
-    for project in projects:
+    for project in request.projects:
         done = target.run(*common, str(folder / project), cwd=folder, variables=variables)
         _check(done)
         said += done.stderr

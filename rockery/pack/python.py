@@ -25,7 +25,7 @@ from rockery.layer import (
     unused,
 )
 from rockery.layer.checksums import Checksums, altered
-from rockery.layer.dependencies import Sysroot, UnusableWheelError
+from rockery.layer.dependencies import InstallRequest, UnusableWheelError
 from rockery.pack.built import files_of
 from rockery.pack.host import host_architecture
 from rockery.pack.options import Options, Watcher
@@ -36,7 +36,7 @@ from rockery.plan.parts import Parts
 from rockery.project import build_source
 from rockery.project.fileset import passes
 from rockery.project.schema import Part
-from rockery.resolution import python
+from rockery.resolution import indexes, python
 from rockery.resolution.python import PythonRequest, PythonResolution, PythonTarget
 from rockery.store import Store, disk
 
@@ -183,7 +183,10 @@ class PythonPackages:
         with self._store.temporary() as scratch:
             build_source.copy(self._parts.folder, scratch / "copy")
             build = dependencies.build_requirements(
-                resolution, scratch / "copy", projects, target, scratch, sysroot
+                InstallRequest(
+                    *(resolution, scratch / "copy", projects, target, scratch, sysroot),
+                    self._indexes(),
+                )
             )
         self._watcher.done(title, f"with {build.count('==')} packages")
         return dataclasses.replace(resolution, build=build)
@@ -236,7 +239,10 @@ class PythonPackages:
         resolution = spec.resolution
         others: list[Entry] = []
         checksums = Checksums()
-        site = self._site(resolution, folder, local, target, scratch, sysroot, checksums)
+        site = self._site(
+            InstallRequest(*(resolution, folder, local, target, scratch, sysroot), self._indexes()),
+            checksums,
+        )
         if importing := pkg_resources.importers(site, self._store):
             self._watcher.note(pkg_resources.note(importing, resolution))
             resolution = pkg_resources.provide(site, resolution, target, scratch)
@@ -260,7 +266,7 @@ class PythonPackages:
         nothing = PythonResolution("", wheels=True, local=(), made="", build=spec.build)
         folder = scratch / "copy"
         checksums = Checksums()
-        site = self._site(nothing, folder, (spec.path,), target, scratch, None, checksums)
+        site = self._site(InstallRequest(nothing, folder, (spec.path,), target, scratch), checksums)
         self._compile(site, target)
         yield from dependencies.Installed(site, target.version, checksums).entries(lambda _: True)
 
@@ -276,30 +282,26 @@ class PythonPackages:
             place = path.relative_to(scratch / "modules").as_posix()
             yield Entry(place, "file", 0o644, content=Stored(path, path.stat().st_size))
 
-    def _site(
-        self,
-        resolution: PythonResolution,
-        folder: Path,
-        projects: Sequence[str],
-        target: PythonTarget,
-        scratch: Path,
-        sysroot: Sysroot | None,
-        checksums: Checksums,
-    ) -> Path:
+    def _indexes(self) -> tuple[str, ...]:
+        """Return where the requirement files say that packages come from."""
+        return indexes.options(self._parts.folder, self._parts.python_request.digests)
+
+    def _site(self, request: InstallRequest, checksums: Checksums) -> Path:
         """Install with uv, and return where; from new downloads where its cache is damaged.
 
         uv checks what it downloads, and not what a disk has done to it since.
         """
         site, damaged = None, {}
         with contextlib.suppress(UnusableWheelError):
-            site = dependencies.install(resolution, folder, projects, target, scratch, sysroot)
+            site = dependencies.install(request)
             damaged = altered(site, checksums)
             if not damaged:
                 return site
-        again = scratch / "again"
+        again = request.scratch / "again"
         again.mkdir()
-        fresh = dataclasses.replace(target, cache=again / "cache")
-        anew = dependencies.install(resolution, folder, projects, fresh, again, sysroot)
+        cache = request.target.cache
+        fresh = dataclasses.replace(request.target, cache=again / "cache")
+        anew = dependencies.install(dataclasses.replace(request, target=fresh, scratch=again))
         if site is not None and altered(anew, checksums) == damaged:
             return site  # this is how their authors ship them
         self._watcher.note(
@@ -309,8 +311,8 @@ class PythonPackages:
                 details=tuple(sorted(damaged)[:5]),
             )
         )
-        for cache in target.cache.parent.glob(f"{target.cache.name}*"):
-            disk.remove_tree(cache)
+        for damaged_one in cache.parent.glob(f"{cache.name}*"):
+            disk.remove_tree(damaged_one)
         return anew
 
     def _compile(self, site: Path, target: PythonTarget) -> None:

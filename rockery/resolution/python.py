@@ -10,6 +10,7 @@ import re
 import subprocess
 import tomllib
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 from packaging.utils import canonicalize_name
 
 from rockery.errors import Location, Problem, ProjectError, SurroundingsError
-from rockery.resolution import locks
+from rockery.resolution import indexes, locks
 from rockery.resolution.locks import Lock
 from rockery.store import Store
 from rockery.uv import certificates, uv
@@ -68,8 +69,7 @@ class PythonResolution:
     @property
     def names(self) -> dict[str, str]:
         """The packages' versions by normalised name."""
-        pinned = re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^ ;\\]+)", self.text, re.M)
-        return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in pinned}
+        return _pinned(self.text)
 
 
 @dataclass(frozen=True)
@@ -191,34 +191,64 @@ def resolve(
             path = scratch / f"lock-{number}.in"
             path.write_text("".join(f"{line}\n" for line in one.lines))
             inputs.append(str(path))
-        done = target.run(
-            *("pip", "compile", "--quiet", "--generate-hashes", "--no-header"),
-            *("--no-emit-index-url", "--no-strip-extras", "--emit-build-options"),
-            *(*target.choice, "--output-file", str(scratch / "out.txt")),
-            *(word for name in request.constraints for word in ("--constraint", name)),
-            *inputs,
-            cwd=folder,
-        )
+        inputs += [word for name in request.constraints for word in ("--constraint", name)]
+        # Which wheels there are only the other form tells, and who brought what only this one.
+        # Both at once: each waits for the index most of the time.
+        with ThreadPoolExecutor(1) as beside:
+            asked = beside.submit(_locked, target, folder, inputs, scratch / "pylock.toml")
+            done = target.run(
+                *("pip", "compile", "--quiet", "--generate-hashes", "--no-header"),
+                *("--no-emit-index-url", "--no-strip-extras", "--emit-build-options"),
+                *(*target.choice, "--output-file", str(scratch / "out.txt")),
+                *inputs,
+                cwd=folder,
+            )
         if done.returncode:
             raise _problem(done, request)
         text, via = _split_via((scratch / "out.txt").read_text())
         text, local = _split_local(text, folder)
         text = _with_hashes(text, {n: found for one in locked for n, found in one.hashes.items()})
-        (scratch / "pinned.txt").write_text(text)
-        files = scratch / "pylock.toml"
-        done = target.run(
-            *("pip", "compile", "--quiet", "--no-deps", "--format", "pylock.toml"),
-            *(*target.choice, "--output-file", str(files), str(scratch / "pinned.txt")),
-            cwd=scratch,
-        )
-        if done.returncode:
-            raise _problem(done, request)
-        wheels, large = _wheels(tomllib.loads(files.read_text()).get("packages", []))
+        pinned = _pinned(text)
+        packages, _ = asked.result()
+        versions = {canonicalize_name(one["name"]): one.get("version") for one in packages}
+        if pinned != {name: found for name, found in versions.items() if name in pinned}:
+            # Something was released between the two.
+            lines = [*indexes.options(folder, request.digests), text]
+            (scratch / "pinned.txt").write_text("\n".join(lines))
+            only = ["--no-deps", str(scratch / "pinned.txt")]
+            packages, done = _locked(target, folder, only, scratch / "pylock.toml")
+            if done.returncode:
+                raise _problem(done, request)
+        wheels, large = _wheels([one for one in packages if not _is_local(one)])
     made = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     resolution = PythonResolution(text, wheels, tuple(local), made, large=large, via=via)
     with store.put("resolutions", key, replace=True) as content:
         (content / "python.json").write_text(json.dumps(asdict(resolution)))
     return resolution
+
+
+def _pinned(text: str) -> dict[str, str]:
+    """Return the versions of pinned requirements by normalised name."""
+    found = re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^ ;\\]+)", text, re.M)
+    return {canonicalize_name(name): version for name, version in found}
+
+
+def _locked(
+    target: PythonTarget, folder: Path, inputs: Sequence[str], path: Path
+) -> tuple[list[dict[str, Any]], subprocess.CompletedProcess[str]]:
+    """Ask uv for a lock file (PEP 751) at ``path``; return its packages, and how uv ended."""
+    done = target.run(
+        *("pip", "compile", "--quiet", "--format", "pylock.toml"),
+        *(*target.choice, "--output-file", str(path), *inputs),
+        cwd=folder,
+    )
+    made = done.returncode == 0
+    return tomllib.loads(path.read_text()).get("packages", []) if made else [], done
+
+
+def _is_local(package: Mapping[str, Any]) -> bool:
+    """Tell whether a package of a lock file is a folder, or an archive in one."""
+    return "directory" in package or "path" in package.get("archive", {})
 
 
 def _wheels(packages: Sequence[Mapping[str, Any]]) -> tuple[bool, tuple[str, ...]]:
