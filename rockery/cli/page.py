@@ -41,7 +41,8 @@ path is printed, and the status is 74.
 | `ROCKERY_PEBBLE`, `ROCKERY_STATSD_EXPORTER` | programs to use instead of building them, as `--component` |
 | `SOURCE_DATE_EPOCH` | the time of everything in the rock, in seconds since 1970; 0 without it |
 | `DOCKER_HOST` | the engine that `pack --load` and `run` talk to |
-| `UV_DEFAULT_INDEX`, `UV_INDEX` | the package index, as uv reads them; all of uv's variables count |
+| `UV_DEFAULT_INDEX`, `UV_INDEX` | the package index, as uv reads them; all of uv's variables count, \
+and what [the project's files say](extensions.md#where-packages-come-from) of others |
 | `NO_COLOR` | no colours |
 """
 

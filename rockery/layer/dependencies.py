@@ -16,7 +16,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
@@ -26,6 +26,7 @@ from rockery.layer.checksums import Checksums, encoded
 from rockery.layer.elf import is_for
 from rockery.layer.entry import Content, Entry, Inline, Stored, file
 from rockery.layer.recorded import listed
+from rockery.resolution.indexes import Indexes
 from rockery.resolution.python import PythonResolution, PythonTarget
 
 #: Raise it when the code below makes other bytes from the same inputs.
@@ -84,8 +85,8 @@ class InstallRequest:
     """What is to be installed, with what, and where.
 
     Of ``resolution`` all, and the local ``projects`` of ``folder``; ``sysroot`` compiles what has
-    no wheel. ``indexes`` are lines of a requirement file that say where packages come from.
-    ``scratch`` is a folder for all that is made.
+    no wheel, and ``indexes`` are where packages come from. ``scratch`` is a folder for all that
+    is made.
     """
 
     resolution: PythonResolution
@@ -94,7 +95,7 @@ class InstallRequest:
     target: PythonTarget
     scratch: Path
     sysroot: Sysroot | None = None
-    indexes: Sequence[str] = ()
+    indexes: Indexes = field(default_factory=Indexes)
 
 
 def install(request: InstallRequest) -> Path:
@@ -133,7 +134,7 @@ def build_requirements(request: InstallRequest) -> str:
     wanted = scratch / "build.in"
     agreed = {name: found for name, found in versions.items() if len(found) == 1}
     lines = [
-        *request.indexes,
+        *request.indexes.lines,
         *(f"{name}=={found.pop()}" for name, found in sorted(agreed.items())),
     ]
     wanted.write_text("".join(f"{line}\n" for line in lines))
@@ -141,7 +142,7 @@ def build_requirements(request: InstallRequest) -> str:
         return ""
     done = target.run(
         *("pip", "compile", "--quiet", "--generate-hashes", "--no-deps", "--no-header"),
-        *("--no-annotate", "--no-emit-index-url", str(wanted)),
+        *("--no-annotate", "--no-emit-index-url", *request.indexes.options, str(wanted)),
         *("--python", str(target.interpreter), "--output-file", str(scratch / "build.txt")),
         cwd=scratch,
     )
@@ -159,7 +160,7 @@ def _install(request: InstallRequest, loudness: str = "--quiet") -> str:
     site = scratch / "site"
     site.mkdir()
     pinned = scratch / "pinned.txt"
-    indexes = "".join(f"{line}\n" for line in request.indexes)
+    indexes = "".join(f"{line}\n" for line in request.indexes.lines)
     pinned.write_text(indexes + resolution.text)
     if resolution.build:
         # Wheels that were built with something else lie in another cache.
@@ -169,7 +170,7 @@ def _install(request: InstallRequest, loudness: str = "--quiet") -> str:
         )
     variables = sysroot.variables(target.cache) if sysroot and not resolution.wheels else {}
     common = ["pip", "install", loudness, "--no-deps", "--link-mode", "hardlink"]
-    common += [*target.choice, "--target", str(site)]
+    common += [*target.choice, *request.indexes.options, "--target", str(site)]
     if resolution.build:
         (scratch / "constraints.txt").write_text(resolution.build)
         common += ["--build-constraints", str(scratch / "constraints.txt")]

@@ -185,7 +185,7 @@ class PythonPackages:
             build = dependencies.build_requirements(
                 InstallRequest(
                     *(resolution, scratch / "copy", projects, target, scratch, sysroot),
-                    self._indexes(),
+                    indexes.named(self._parts.python_request, self._parts.folder),
                 )
             )
         self._watcher.done(title, f"with {build.count('==')} packages")
@@ -240,7 +240,10 @@ class PythonPackages:
         others: list[Entry] = []
         checksums = Checksums()
         site = self._site(
-            InstallRequest(*(resolution, folder, local, target, scratch, sysroot), self._indexes()),
+            InstallRequest(
+                *(resolution, folder, local, target, scratch, sysroot),
+                indexes.named(self._parts.python_request, self._parts.folder),
+            ),
             checksums,
         )
         if importing := pkg_resources.importers(site, self._store):
@@ -281,10 +284,6 @@ class PythonPackages:
         for path in sorted((scratch / "modules").rglob("*.pyc")):
             place = path.relative_to(scratch / "modules").as_posix()
             yield Entry(place, "file", 0o644, content=Stored(path, path.stat().st_size))
-
-    def _indexes(self) -> tuple[str, ...]:
-        """Return where the requirement files say that packages come from."""
-        return indexes.options(self._parts.folder, self._parts.python_request.digests)
 
     def _site(self, request: InstallRequest, checksums: Checksums) -> Path:
         """Install with uv, and return where; from new downloads where its cache is damaged.

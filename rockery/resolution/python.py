@@ -192,6 +192,8 @@ def resolve(
             path.write_text("".join(f"{line}\n" for line in one.lines))
             inputs.append(str(path))
         inputs += [word for name in request.constraints for word in ("--constraint", name)]
+        places = indexes.named(request, folder)
+        inputs += places.options
         # Which wheels there are only the other form tells, and who brought what only this one.
         # Both at once: each waits for the index most of the time.
         with ThreadPoolExecutor(1) as beside:
@@ -213,9 +215,8 @@ def resolve(
         versions = {canonicalize_name(one["name"]): one.get("version") for one in packages}
         if pinned != {name: found for name, found in versions.items() if name in pinned}:
             # Something was released between the two.
-            lines = [*indexes.options(folder, request.digests), text]
-            (scratch / "pinned.txt").write_text("\n".join(lines))
-            only = ["--no-deps", str(scratch / "pinned.txt")]
+            (scratch / "pinned.txt").write_text("\n".join([*places.lines, text]))
+            only = ["--no-deps", *places.options, str(scratch / "pinned.txt")]
             packages, done = _locked(target, folder, only, scratch / "pylock.toml")
             if done.returncode:
                 raise _problem(done, request)

@@ -7,7 +7,9 @@ import functools
 import gzip
 import hashlib
 import json
+import os
 import shutil
+import subprocess
 import tarfile
 import threading
 import zipfile
@@ -19,6 +21,8 @@ from typing import Any
 
 import pytest
 from surroundings import EXAMPLES
+
+from rockery.uv import uv
 
 USER = "someone:open-sesame"
 WHEEL = "ourlib-2-py3-none-any.whl"
@@ -116,3 +120,24 @@ def test_a_folder_of_wheels_with_a_lock(
     rockery("-C", project, "lock")
     assert str(project) not in (project / "rockery.lock").read_text()
     rockery("-C", project, "pack", "--output", tmp_path)
+
+
+@pytest.mark.network
+def test_an_index_for_one_package_of_a_uv_lock(
+    rockery: Callable[..., Any], project: Path, tmp_path: Path
+) -> None:
+    wheel(tmp_path / "index/ourlib")
+    # Another one that the index has as well, and not in the version that is locked.
+    shutil.copytree(tmp_path / "index/ourlib", tmp_path / "index/click")
+    with serving(tmp_path / "index") as address:
+        (project / "pyproject.toml").write_text(
+            '[project]\nname = "x"\nversion = "1"\nrequires-python = ">=3.11"\n'
+            'dependencies = ["flask", "statsd", "ourlib"]\n'
+            '[tool.uv.sources]\nourlib = { index = "ours" }\n'
+            f'[[tool.uv.index]]\nname = "ours"\nurl = "http://{address}/"\nexplicit = true\n'
+        )
+        known = dict(zip(("USERNAME", "PASSWORD"), USER.split(":"), strict=True))
+        env = {f"UV_INDEX_OURS_{name}": value for name, value in known.items()}
+        subprocess.run([uv(), "lock", "--quiet"], cwd=project, check=True, env=os.environ | env)
+        (project / "requirements.txt").unlink()
+        rockery("-C", project, "pack", "--output", tmp_path, env=env)
