@@ -18,6 +18,7 @@ class FailedError(Exception):
 #: Names of sides and of cases, as the tables have them.
 PACK, LOAD, BUILDKIT, CRAFT = "rockery pack", "rockery pack --load", "BuildKit", "craft-parts"
 BY_APT = "BuildKit, runtime by apt"
+UV = "uv alone"
 EDITED = "edit to first 200"
 STIRRED = "one app file changed in what its import runs"
 

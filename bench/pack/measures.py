@@ -20,6 +20,7 @@ from bench.pack.case import (
     LOAD,
     PACK,
     STIRRED,
+    UV,
     FailedError,
     Samples,
     Way,
@@ -27,7 +28,7 @@ from bench.pack.case import (
 from bench.pack.engine import IMAGES, Docker, client
 from bench.pack.project import Project
 from bench.pack.serving import loops
-from bench.pack.side import BuildKit, CraftParts, Rockery, run
+from bench.pack.side import BuildKit, CraftParts, Rockery, Uv, run
 
 #: Numbers of files of 4 KB beside the app.
 GROWTH = (100, 1_000, 5_000, 20_000)
@@ -50,6 +51,7 @@ class Bench:
         self.rockery = Rockery(place)
         self.buildkit = BuildKit(place, self.docker)
         self.craft = CraftParts(place)
+        self.uv = Uv(place)
         self.samples = samples
         self.rounds = rounds
         self._short, self._long = range(rounds), range(max(1, rounds // 2))
@@ -134,11 +136,15 @@ class Bench:
     def daily(self, source: str) -> None:
         """What is done day by day: nothing, a file of the app, the requirements."""
         sides = self._sides()
-        projects = {side: self.project(source, f"daily-{n}") for n, side in enumerate(sides)}
-        for side, act in sides.items():
+        every = {**sides, UV: self.uv.install}
+        projects = {side: self.project(source, f"daily-{n}") for n, side in enumerate(every)}
+        for side, act in every.items():
             act(projects[side])
 
-        def each(prepare: Callable[[Project, int], object] | None = None) -> list[Way]:
+        def each(
+            prepare: Callable[[Project, int], object] | None = None,
+            sides: dict[str, Callable[[Project], object]] = sides,
+        ) -> list[Way]:
             return [
                 Way(
                     side,
@@ -162,7 +168,7 @@ class Bench:
         take(
             source,
             "requirements changed by one package",
-            each(lambda project, n: project.require(n)),
+            each(lambda project, n: project.require(n), every),
             self._long,
         )
 
@@ -177,14 +183,15 @@ class Bench:
     def second(self, source: str) -> None:
         """A new project beside one that is there, with its requirements and with others."""
         sides = self._sides()
-        for number, act in enumerate(sides.values()):
+        installing = {**sides, UV: self.uv.install}
+        for number, act in enumerate(installing.values()):
             act(self.project(source, f"there-{number}"))
         for title, own in (("the same", False), ("other", True)):
             kind = title.replace(" ", "-")
             self.samples.take(
                 source,
                 f"first pack of a second project, {title} requirements",
-                self._second(source, sides, kind, own),
+                self._second(source, installing if own else sides, kind, own),
                 self._long,
             )
 

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 
 from bench.pack import chart
-from bench.pack.case import BUILDKIT, BY_APT, CRAFT, EDITED, LOAD, PACK, STIRRED, Samples
+from bench.pack.case import BUILDKIT, BY_APT, CRAFT, EDITED, LOAD, PACK, STIRRED, UV, Samples
 from bench.pack.project import ROOT
 from bench.pack.serving import ALONE, BY_HAND, EMBEDDED, IN_DOCKER, REPLACED
 
@@ -45,8 +45,10 @@ COMPARISONS = (
     Comparison(EDITED, BY_HAND, REPLACED),
     Comparison("requirements changed by one package", PACK, BUILDKIT, 0.5),
     Comparison("requirements changed by one package", LOAD, BUILDKIT),
+    Comparison("requirements changed by one package", UV, BUILDKIT),
     Comparison(f"{_SECOND}, the same requirements", PACK, BUILDKIT, 0.3),
     Comparison(f"{_SECOND}, other requirements", PACK, BUILDKIT, 0.3),
+    Comparison(f"{_SECOND}, other requirements", UV, BUILDKIT),
     Comparison("first pack, package caches warm", PACK, BY_APT, 0.5),
     Comparison("first pack, package caches warm", PACK, BUILDKIT),
     Comparison("arm64 from amd64", f"{_PLATFORM} arm64", f"{_PLATFORM} amd64", 1.3),
@@ -79,6 +81,8 @@ nothing is verified |
 its caches mounted: for first builds, where rockery makes the runtime from packages as well |
 | craft-parts | rockcraft's engine in a process of its own, through `prime`: a `python` part and a \
 `dump` part, as rockcraft's extension has them; no build machine, no runtime, no Pebble, no image |
+| uv alone | `uv pip compile` with hashes and `uv pip install` into a folder, for this machine's \
+Python: what any way to pack changed requirements waits for; no bytecode, no layer, no image |
 | rockery run --watch | saves are noticed, packed, loaded, and served again; nothing is typed |
 | BuildKit, docker run | `docker build`, `docker rm -f` of the old container, `docker run` with \
 Pebble, the exporter and Gunicorn |

@@ -11,6 +11,7 @@ from pathlib import Path
 from bench.pack.case import FailedError
 from bench.pack.engine import IMAGES, Docker
 from bench.pack.project import ROOT, Project
+from rockery.uv import uv
 
 _HERE = Path(__file__).parent
 
@@ -128,6 +129,32 @@ def _secrets(place: Path) -> list[str]:
         settings.write_text("\n".join(lines) + "\n")
         words += ["--secret", f"id=settings,src={settings}"]
     return words
+
+
+class Uv:
+    """``uv`` alone: chooses versions and installs them into a folder, and that is all.
+
+    Whoever packs changed requirements does no less.
+    """
+
+    def __init__(self, place: Path) -> None:
+        self._work = place / "uv"
+        self._cache = place / "uv-cache"
+
+    def install(self, project: Project) -> None:
+        """Resolve with hashes and install, as rockery has it done."""
+        shutil.rmtree(self._work, ignore_errors=True)
+        self._work.mkdir()
+        pinned = self._work / "pinned.txt"
+        common = {"UV_CACHE_DIR": str(self._cache), "UV_NO_PROGRESS": "1"}
+        python = ("--python", sys.executable)
+        asked = project.folder / "requirements.txt"
+        run(
+            [uv(), "pip", "compile", "-q", "--generate-hashes", *python, "-o", pinned, asked],
+            common,
+        )
+        kept = ("--no-deps", "--link-mode", "hardlink", "--target", self._work / "site")
+        run([uv(), "pip", "install", "-q", *python, *kept, "-r", pinned], common)
 
 
 class CraftParts:
