@@ -241,7 +241,8 @@ def test_replacements_behind_haproxy(
 
 
 @pytest.mark.parametrize(
-    ("example", "memory"), [("flask-hello", 64), ("flask-hello", 96), ("fastapi-hello", 96)]
+    ("example", "memory"),
+    [("flask-hello", 64), ("flask-hello", 96), ("fastapi-hello", 64), ("fastapi-hello", 96)],
 )
 def test_little_memory_is_enough(
     example: str, memory: int, packed: Packed, load: Load, serve: Serve

@@ -33,8 +33,16 @@ def ask(shell: str, text: str, words: str, folder: Path) -> str:
     if shutil.which(shell) is None and os.environ.get("CI") != "true":
         pytest.skip(f"there is no {shell}")
     (folder / "script").write_text(written(shell))
+    # A home of its own: two fishes that start at once can't both make the folders there.
+    (home := folder / "home").mkdir()
+    others = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
     run = subprocess.run(
-        [shell, "-c", text, words], cwd=folder, capture_output=True, text=True, timeout=60
+        [shell, "-c", text, words],
+        cwd=folder,
+        env={**others, "HOME": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert run.stderr == ""
     return run.stdout
