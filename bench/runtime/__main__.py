@@ -10,7 +10,8 @@ asked at once, each by a wrk of its own on another CPU: the scheduler gives each
 the CPU, a few milliseconds at a time, so that whatever else the machine does, and whatever a
 hypervisor takes away, hits both alike, and the ratio of what they answered is that of what a
 request costs. (Asked by turns of a second, plain Gunicorn beside itself was within 10 %; at once,
-within 1 %.) Throughput is of this, and so is the CPU time per request, the exporter's included.
+five rounds of six within 1 %, the other within 3.) Throughput is of this, and so is the CPU time
+per request, the exporter's included.
 How long requests take is asked by turns, at a pace that leaves the CPU idle at times, since at full
 load it says how long the queue was. Two containers of one image differ by some percent for as
 long as they run (where things lie in memory), so each round has new ones and gives one ratio.
